@@ -1,0 +1,70 @@
+# photoreal: `make demo` from a fresh clone does everything. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install -qq --disable-pip-version-check --constraint requirements/constraints.txt
+DEMO := work_dirs/demo
+PINS := requirements/constraints.txt
+
+.PHONY: help install test demo sample lint format clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## Make .venv with photoreal and what it needs, and the sample in data/sample
+	@$(PY) tools/make_sample.py --out data/sample || echo 'The sample is not complete (see above), all else is installed; `make sample` tries again.'
+
+test: $(VENV)/.tests  ## Run the tests (PYTEST_ARGS="-m ''" adds the slow ones)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q --numprocesses auto --maxprocesses 8 --durations 10 $(PYTEST_ARGS)
+
+demo: sample  ## Train on the sample, test, and leave pictures, videos and a table in work_dirs/demo
+	$(PY) tools/train.py configs/demo.py --work-dir $(DEMO)
+	$(PY) tools/test.py configs/demo.py --checkpoint $(DEMO)/latest.pth --out $(DEMO)/test
+	@echo
+	@echo 'Trained in:      $(DEMO) (log, config, TensorBoard, checkpoints)'
+	@echo 'Metrics:         $(DEMO)/test/metrics.json'
+	@echo 'Pictures:        $(DEMO)/test/<domain>/<video>/*.png'
+	@echo 'Videos, input | prediction | target where there is one:'
+	@find $(DEMO)/test -name '*.mp4' | sort | sed 's/^/                 /'
+
+sample: $(VENV)/.installed  ## Make what is missing of the sample in data/sample
+	@$(PY) tools/make_sample.py --out data/sample
+
+lint: $(VENV)/.dev  ## Check the style
+	$(PY) -m ruff check .
+
+format: $(VENV)/.dev  ## Mend what the linter can mend
+	$(PY) -m ruff check --fix .
+
+clean:  ## Remove .venv, the sample and caches; work_dirs stays
+	rm -rf $(VENV) data/sample build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# A stamp file says that a step is done with the requirements as they are, so that nothing is installed twice.
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "photoreal needs Python 3.10 or later, this is " + sys.version)'
+	@echo 'Making $(VENV) with '"$$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.venv $(PINS) requirements/runtime.txt requirements/optional.txt setup.py pyproject.toml
+	@echo 'Installing photoreal and what it needs (PyTorch is the large one: a minute or so from pip'"'"'s cache)'
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.installed requirements/tests.txt
+	@echo 'Installing what the tests need'
+	@$(PIP) --requirement requirements/tests.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.venv $(PINS) requirements/dev.txt
+	@echo 'Installing the linter and the commit hooks'
+	@$(PIP) --requirement requirements/dev.txt
+	@touch $@
