@@ -1,0 +1,24 @@
+"""The errors that a user can cause. Tools print them as they are, without a traceback, and exit with code 1."""
+
+from collections.abc import Iterable
+
+
+class PhotorealError(Exception):
+    """What was wrong, where, what was expected and what to do about it."""
+
+    @classmethod
+    def from_faults(cls, headline: str, faults: Iterable[str]) -> 'PhotorealError':
+        """One error that lists several faults, each on a line of its own."""
+        return cls('\n'.join([headline, *(f'  - {fault}' for fault in faults)]))
+
+
+class ConfigError(PhotorealError):
+    """A config or an override that cannot be used."""
+
+
+class DataError(PhotorealError):
+    """Frames, maps or folders that cannot be used."""
+
+
+class CheckpointError(PhotorealError):
+    """A checkpoint or weights file that is missing, damaged or does not fit."""

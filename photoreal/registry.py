@@ -1,0 +1,79 @@
+"""The registries of the five plugin families, and how plugins of other packages get into them.
+
+A plugin registers itself with a decorator (``@MODALITIES.register_module()``). photoreal's own plugins are
+imported at the first look-up; so are those of installed packages that name their module under the entry
+point group ``photoreal.plugins``. A config may import more with ``custom_imports``.
+"""
+
+import difflib
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from mmengine.registry import DATASETS, Registry
+
+__all__ = ['DATASETS', 'DISCRIMINATORS', 'FAMILIES', 'GENERATORS', 'LOSSES', 'MODALITIES', 'PluginRegistry',
+           'load_plugins', 'suggest']
+
+ENTRY_POINT_GROUP = 'photoreal.plugins'
+_HOMES = ('photoreal.datasets', 'photoreal.modalities', 'photoreal.models', 'photoreal.metrics', 'photoreal.engine')
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'X'?`` for the nearest of ``known``, else the list of all of them."""
+    known = sorted(known)
+    by_lower = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{by_lower[near[0]]}'?"
+    return f'; known: {", ".join(known)}' if known else ''
+
+
+def load_plugins() -> None:
+    """Import photoreal's own plugins and those that installed packages announce.
+
+    Raises:
+        ImportError: An announced plugin cannot be imported; the message names the package it came from.
+    """
+    for home in _HOMES:
+        import_module(home)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            import_module(point.module)
+        except Exception as error:
+            package = point.dist.name if point.dist else 'an unknown package'
+            raise ImportError(f"the plugin '{point.name}' ({point.value}) of {package} cannot be imported: {error}; "
+                              f'mend it, or uninstall {package}') from error
+
+
+class PluginRegistry(Registry):
+    """An MMEngine registry that imports its plugins by itself and suggests the nearest name on a miss."""
+
+    def get(self, key: str) -> type:
+        found = self._find(key)
+        if found is None:
+            load_plugins()
+            found = self._find(key)
+        if found is None:
+            raise KeyError(f"no {self.name} is registered as '{key}'{suggest(key, self.module_dict)}")
+        return found
+
+    def _find(self, key: str) -> type | None:
+        # Several spellings are MMEngine's own: 'X', 'mmengine.X' and the full path of a class.
+        return self.module_dict.get(key) or super().get(key)
+
+
+# The scope is MMEngine's default one, so that bare names are found without a default_scope of our own.
+MODALITIES = PluginRegistry('modality', scope='mmengine')
+GENERATORS = PluginRegistry('generator', scope='mmengine')
+DISCRIMINATORS = PluginRegistry('discriminator', scope='mmengine')
+LOSSES = PluginRegistry('loss', scope='mmengine')
+# Datasets live in MMEngine's own registry, because its Runner is what builds them.
+
+FAMILIES: dict[str, Registry] = {
+    'dataset': DATASETS,
+    'modality': MODALITIES,
+    'generator': GENERATORS,
+    'discriminator': DISCRIMINATORS,
+    'loss': LOSSES,
+}

@@ -1,0 +1,140 @@
+"""The batch schema: every key, shape, dtype and range that passes between dataset, model, losses and metrics.
+
+Legend: N batch, T time, C condition channels, c channels of one map, H height, W width, s scale.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
+from torch import Tensor
+
+from photoreal.errors import ConfigError
+
+
+class FrameInfo(TypedDict):
+    """Where a frame of a stream comes from (`fps` is the source's frames per second)."""
+
+    domain: str  # 'real' or 'virtual'
+    video: str  # name of the video's folder
+    name: str  # file name of the frame without its suffix
+    index: int  # position in the video, 0 first
+    length: int  # frames of the video
+    fps: float
+
+
+class ClipItem(TypedDict):
+    """One item of a ClipDataset; a batch has the same keys with N in front of every shape."""
+
+    maps: dict[str, Tensor]  # modality -> (T, c, H, W), dtype as Modality.compute made it
+    target: Tensor  # (T, 3, H*s, W*s) uint8
+
+
+class StreamItem(TypedDict):
+    """One item of a StreamDataset: a single frame; a batch has N = 1 in front."""
+
+    maps: dict[str, Tensor]  # modality -> (c, H, W)
+    frame: Tensor  # (3, h, w) uint8, the untouched source frame: real footage, or the virtual render
+    info: FrameInfo
+
+
+@dataclass
+class FrameResult:
+    """What the model made of one frame of a stream: the input of metrics and writers. All images uint8 RGB."""
+
+    pred: np.ndarray  # (H, W, 3)
+    frame: np.ndarray  # (h, w, 3) the source frame
+    target: np.ndarray | None  # (H, W, 3) ground truth; None for the virtual domain
+    image: np.ndarray | None  # (H, W, 3) the degraded image modality at the size of pred; None without one
+    info: FrameInfo
+
+
+@dataclass(frozen=True)
+class ConditionLayout:
+    """Which channels of the condition belong to which modality, in the order of the config."""
+
+    slices: dict[str, slice]
+    image: str | None = None  # name of the modality that is the 3-channel degraded frame
+
+    @classmethod
+    def from_channels(cls, channels: dict[str, int], image: str | None = None) -> 'ConditionLayout':
+        """Lay modalities of so many channels side by side.
+
+        Raises:
+            ConfigError: ``image`` is no modality, or has not 3 channels.
+        """
+        if image is not None and channels.get(image) != 3:
+            found = f'has {channels[image]} channels' if image in channels else 'is not among them'
+            raise ConfigError(f"image='{image}' {found}: expected one of the modalities {list(channels)} "
+                              'that has 3 channels, or None')
+        slices, start = {}, 0
+        for name, count in channels.items():
+            slices[name] = slice(start, start + count)
+            start += count
+        return cls(slices, image)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the condition."""
+        return max((s.stop for s in self.slices.values()), default=0)
+
+    @property
+    def image_slice(self) -> slice | None:
+        """Channels of the degraded frame, if there is one."""
+        return self.slices[self.image] if self.image is not None else None
+
+
+@dataclass
+class GeneratorOutput:
+    """pred (N, T, 3, H*s, W*s), range of the target; flow (N, T-1, 2, H, W) in pixels of the condition, or None."""
+
+    pred: Tensor
+    flow: Tensor | None = None
+
+
+@dataclass
+class Score:
+    """A discriminator's verdict: logits of any shape, higher is more real, and features, shallow to deep."""
+
+    logits: Tensor
+    features: list[Tensor] = field(default_factory=list)
+
+
+@dataclass
+class ClipContext:
+    """By name, what a training step has computed so far. A loss or discriminator takes what it needs.
+
+    Everything but ``pred``, ``flow`` and ``fake_scores`` of the generator's phase is detached.
+    """
+
+    condition: Tensor  # (N, T, C, H, W)
+    target: Tensor | None = None  # (N, T, 3, H*s, W*s) in [0, 1]
+    image: Tensor | None = None  # (N, T, 3, H, W) the degraded frame
+    pred: Tensor | None = None  # (N, T, 3, H*s, W*s)
+    flow: Tensor | None = None  # (N, T-1, 2, H, W) takes frame i+1 to where it was in frame i
+    flow_back: Tensor | None = None  # (N, T-1, 2, H, W) takes frame i to where it is in frame i+1
+    real_scores: list[Score] | None = None
+    fake_scores: list[Score] | None = None
+    ping_pong: bool = False  # the clip runs forward and back again: frame i equals frame T-1-i
+
+    def need(self, name: str, who: str) -> Tensor | list[Score]:
+        """The value called ``name``.
+
+        Raises:
+            ConfigError: The step has not computed it; the message names ``who`` asks and what to change.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise ConfigError(f'{who} needs {name!r}, which this training step does not have: {_REMEDY[name]}')
+        return value
+
+
+_REMEDY = {
+    'target': 'train on clips with frames (domain real)',
+    'image': "name the 3-channel degraded frame with model.image='<modality>'",
+    'pred': 'run the generator first',
+    'flow': 'choose a generator that estimates flow (FRNet), or leave this component out',
+    'flow_back': 'choose a generator that estimates flow (FRNet), or leave this component out',
+    'real_scores': 'configure model.discriminator, or leave this loss out',
+    'fake_scores': 'configure model.discriminator, or leave this loss out',
+}
