@@ -1,0 +1,48 @@
+"""Modalities: the maps that a generator sees instead of the frame."""
+
+from photoreal.errors import ConfigError
+from photoreal.modalities.base import Modality
+from photoreal.modalities.blur import Blur
+from photoreal.modalities.edges import Edges
+from photoreal.modalities.gray import Gray
+from photoreal.modalities.labels import LabelMap
+from photoreal.modalities.recorded import Depth, ImageFolder
+from photoreal.modalities.simplify import Posterize, Smooth
+from photoreal.registry import MODALITIES
+
+__all__ = ['Blur', 'Depth', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'Posterize', 'Smooth',
+           'build_modalities']
+
+
+def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:
+    """Build the modalities of a config.
+
+    Args:
+        cfg: Name -> the modality, or its config with ``type`` and the constructor's arguments.
+
+    Returns:
+        Name -> modality, in the order of ``cfg``.
+
+    Raises:
+        ConfigError: There is none, or one cannot be built; the message names it.
+    """
+    if not cfg:
+        raise ConfigError('there are no modalities: the generator would see nothing; '
+                          "name at least one, such as modalities = dict(blur=dict(type='Blur'))")
+    return {name: _build(name, value) for name, value in cfg.items()}
+
+
+def _build(name: str, cfg: dict | Modality) -> Modality:
+    if isinstance(cfg, Modality):
+        return cfg
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise ConfigError(f"modality '{name}' is {cfg!r}: expected a dict with a type, such as dict(type='Blur')")
+    try:
+        modality = MODALITIES.build(cfg)
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        reason = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise ConfigError(f"modality '{name}': {reason}") from error
+    if not isinstance(modality, Modality):
+        raise ConfigError(f"modality '{name}': {cfg['type']} makes a {type(modality).__name__}; "
+                          'expected a subclass of photoreal.modalities.Modality')
+    return modality

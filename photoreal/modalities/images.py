@@ -1,0 +1,45 @@
+"""What modalities that work on uint8 images share."""
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def map_frames(function: Callable[[np.ndarray], np.ndarray], frames: np.ndarray) -> np.ndarray:
+    """Apply a function of one frame (H, W, 3) -> (H, W) or (H, W, c) to each of (T, H, W, 3).
+
+    Returns:
+        (T, H, W, c), with c = 1 where the function returns (H, W).
+    """
+    maps = np.stack([function(frame) for frame in frames])
+    return maps[..., None] if maps.ndim == 3 else maps
+
+
+def gaussian_radius(sigma: float) -> int:
+    """Pixels to each side that :func:`gaussian` looks at."""
+    return math.ceil(3 * sigma)
+
+
+def gaussian(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of one image; the same image where ``sigma`` is 0.
+
+    The radius follows from sigma alone, never from the image, so that a crop with that margin gives the same values.
+    """
+    if sigma == 0:
+        return image
+    size = 2 * gaussian_radius(sigma) + 1
+    return cv2.GaussianBlur(image, (size, size), sigma)
+
+
+def gray(image: np.ndarray) -> np.ndarray:
+    """Luma of one RGB image after ITU-R BT.601: (H, W, 3) uint8 -> (H, W) uint8."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def to_unit(x: Tensor) -> Tensor:
+    """uint8 0 .. 255 -> float32 0 .. 1, any shape, on the tensor's device."""
+    return x.to(torch.float32) / 255

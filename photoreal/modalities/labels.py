@@ -1,0 +1,190 @@
+"""Recorded categories: semantic segmentation and the like."""
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from photoreal.errors import ConfigError
+from photoreal.modalities.arguments import check_folder, check_number
+from photoreal.modalities.base import Modality
+from photoreal.registry import MODALITIES, suggest
+
+PALETTES = {
+    # The 19 classes of https://www.cityscapes-dataset.com in the order of their trainIds.
+    'cityscapes': (
+        (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153), (153, 153, 153),
+        (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0),
+        (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
+    ),
+}
+_NO_CLASS = 255
+_MOST_NAMED = 8
+
+Colour = Sequence[int]
+
+
+@MODALITIES.register_module()
+class LabelMap(Modality):
+    """A recorded map of classes, stored as class numbers or as colours; the network sees one channel a class.
+
+    Args:
+        folder: Name of the folder beside ``frames``.
+        num_classes: Number of classes, 1 to 255. Class numbers are 0 to ``num_classes - 1``.
+        palette: For maps stored as colours: the (R, G, B) of each class in order, or the name of a known palette,
+            'cityscapes'. None: maps are stored as class numbers.
+        ignore: A value, or a list of values, that belongs to no class: its pixels are 0 in every channel. A value is
+            a number as stored or, with a ``palette``, also a colour (R, G, B): ``ignore=[(0, 0, 0)]``.
+
+    Raises:
+        ConfigError: An argument is out of its range; the message names it.
+    """
+
+    raw = True
+    is_label = True
+
+    def __init__(self, folder: str = 'segmentation', num_classes: int = 19,
+                 palette: str | Sequence[Colour] | None = None,
+                 ignore: int | Sequence[int | Colour] | None = None) -> None:
+        self.folder = check_folder(folder)
+        self.channels = check_number('num_classes', num_classes, 1, 255, integer=True)
+        colours = None if palette is None else _parse_palette(palette, self.channels)
+        numbers, ignored_colours = _parse_ignore(ignore, with_colours=colours is not None)
+        self._numbers = _number_table(self.channels, numbers)
+        self._codes = None if colours is None else _code_table(colours, numbers, ignored_colours)
+        self._ignored = sorted(numbers)
+        self._ignored_colours = sorted(ignored_colours)
+
+    def compute(self, frames: np.ndarray) -> np.ndarray:
+        """(T, H, W, c) as read, class numbers (c = 1; 8 or 16 bits) or colours (c = 3, or 4 with alpha; 8 bits),
+        -> (T, H, W, 1) uint8: the class, 255 where there is none.
+
+        Raises:
+            ValueError: Pixels hold a value that is neither a class nor ignored, or the maps are not stored as
+                the palette, or its absence, says.
+        """
+        if frames.shape[-1] == 1:
+            return self._from_numbers(frames)
+        return self._from_colours(frames)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(..., 1, H, W) uint8 -> (..., num_classes, H, W) float32: 1 in the channel of the class, else 0."""
+        classes = torch.arange(self.channels, dtype=x.dtype, device=x.device).view(-1, 1, 1)  # (K, 1, 1)
+        return (x == classes).to(torch.float32)
+
+    def _from_numbers(self, maps: np.ndarray) -> np.ndarray:
+        if maps.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f'labels are stored as {maps.dtype}: expected 8- or 16-bit whole numbers; '
+                             'save them as a PNG of class numbers')
+        labels = self._numbers[maps]
+        left = maps[labels == _NO_CLASS]
+        unknown = left[~np.isin(left, self._ignored)]
+        if unknown.size:
+            values, counts = _most_common(unknown)
+            raise ValueError(f'{_name("value", values, counts)}: classes are 0 to {self.channels - 1}; '
+                             f'{_remedy(self._ignored + self._ignored_colours, values)}, or raise num_classes')
+        return labels
+
+    def _from_colours(self, maps: np.ndarray) -> np.ndarray:
+        if self._codes is None:
+            raise ValueError(f'labels have {maps.shape[-1]} channels: expected one of class numbers; save them as '
+                             "such, or set palette to the classes' colours (palette='cityscapes' is known)")
+        if maps.dtype != np.uint8 or maps.shape[-1] not in (3, 4):
+            raise ValueError(f'labels have {maps.shape[-1]} channels of {maps.dtype}: expected RGB of uint8')
+        codes, classes = self._codes
+        found = _encode_colours(maps)  # (T, H, W, 1)
+        at = np.searchsorted(codes, found).clip(max=len(codes) - 1)
+        known = codes[at] == found
+        if not known.all():
+            unknown, counts = _most_common(found[~known])
+            values = [(code >> 16, code >> 8 & 255, code & 255) for code in unknown]
+            hint = '; a lossy file (JPEG, video) mixes colours at edges: save PNG' if len(values) > _MOST_NAMED else ''
+            raise ValueError(f'{_name("colour", values, counts)}: the palette has {self.channels} others; '
+                             f'{_remedy(self._ignored + self._ignored_colours, values)}, or mend the palette{hint}')
+        return classes[at]
+
+
+def _parse_palette(palette: str | Sequence[Colour], num_classes: int) -> list[tuple[int, ...]]:
+    if isinstance(palette, str):
+        if palette not in PALETTES:
+            raise ConfigError(f'palette={palette!r} is not known{suggest(palette, PALETTES)}')
+        palette = PALETTES[palette]
+    colours = [_parse_colour(f'palette[{i}]', colour) for i, colour in enumerate(palette)]
+    if len(colours) != num_classes:
+        raise ConfigError(f'palette has {len(colours)} colours and num_classes={num_classes}: '
+                          'expected a colour for each class')
+    if len(set(colours)) != len(colours):
+        twice = sorted({colour for colour in colours if colours.count(colour) > 1})
+        raise ConfigError(f'palette gives the colour {twice[0]} to two classes: expected each colour once')
+    return colours
+
+
+def _parse_colour(name: str, colour: Colour) -> tuple[int, ...]:
+    if not isinstance(colour, Sequence) or isinstance(colour, str) or len(colour) != 3:
+        raise ConfigError(f'{name}={colour!r}: expected a colour (R, G, B) of 0 to 255')
+    return tuple(check_number(name, value, 0, 255, integer=True) for value in colour)
+
+
+def _parse_ignore(ignore: int | Sequence[int | Colour] | None,
+                  with_colours: bool) -> tuple[set[int], set[tuple[int, ...]]]:
+    """The ignored values: numbers, and colours."""
+    values = [] if ignore is None else [ignore] if isinstance(ignore, Integral) else ignore
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ConfigError(f'ignore={ignore!r}: expected a value, a list of values, or None')
+    numbers, colours = set(), set()
+    for i, value in enumerate(values):
+        if isinstance(value, Sequence) and with_colours:
+            colours.add(_parse_colour(f'ignore[{i}]', value))
+        else:
+            numbers.add(check_number(f'ignore[{i}]', value, 0, 65535, integer=True))
+    if with_colours and len(numbers) + len(colours) != len(values):
+        # (0, 0, 0), meant as black, would otherwise silently drop the class 0.
+        raise ConfigError(f'ignore={ignore!r} holds a value twice: write one colour as [(R, G, B)]')
+    return numbers, colours
+
+
+def _number_table(num_classes: int, ignored: Iterable[int]) -> np.ndarray:
+    """(65536,) uint8: stored number -> class."""
+    table = np.full(65536, _NO_CLASS, np.uint8)
+    table[:num_classes] = np.arange(num_classes)
+    table[list(ignored)] = _NO_CLASS
+    return table
+
+
+def _code_table(palette: Sequence[Colour], ignored: set[int], ignored_colours: set[tuple[int, ...]],
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """Colours as sorted codes, and the class of each."""
+    classes = {colour: _NO_CLASS if i in ignored else i for i, colour in enumerate(palette)}
+    classes.update((colour, _NO_CLASS) for colour in ignored_colours)
+    codes = _encode_colours(np.array(list(classes), np.uint8))[..., 0]
+    order = np.argsort(codes)
+    return codes[order], np.array(list(classes.values()), np.uint8)[order]
+
+
+def _encode_colours(colours: np.ndarray) -> np.ndarray:
+    """(..., 3 or more) uint8 -> (..., 1) int32, one number a colour."""
+    wide = colours[..., :3].astype(np.int32)
+    return (wide[..., :1] << 16) | (wide[..., 1:2] << 8) | wide[..., 2:3]
+
+
+def _most_common(values: np.ndarray) -> tuple[list[int], list[int]]:
+    """The distinct values, the most frequent first, and how often each occurs."""
+    distinct, counts = np.unique(values, return_counts=True)
+    order = np.argsort(-counts, kind='stable')
+    return distinct[order].tolist(), counts[order].tolist()
+
+
+def _name(kind: str, values: list, counts: list[int]) -> str:
+    named = ', '.join(f'{value} ({count} pixel{"s" if count > 1 else ""})'
+                      for value, count in zip(values[:_MOST_NAMED], counts))
+    more = f' and {len(values) - _MOST_NAMED} more' if len(values) > _MOST_NAMED else ''
+    return f'no class has the {kind}{"s" if len(values) > 1 else ""} {named}{more}'
+
+
+def _remedy(ignored: list, unknown: list) -> str:
+    """What to set ``ignore`` to so that these values are accepted as well."""
+    values = ignored + unknown[:_MOST_NAMED]
+    alone = len(values) == 1 and isinstance(values[0], int)
+    return f'set ignore={values[0] if alone else values}'
