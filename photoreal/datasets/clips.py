@@ -1,0 +1,213 @@
+"""Clips for training: which frames, which window, mirrored or not, is chosen once a clip, from its index alone."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from photoreal.datasets.layout import VideoRecord, scan
+from photoreal.datasets.transforms import Window, compute_map, reflect, shrink, to_tensor
+from photoreal.errors import ConfigError
+from photoreal.modalities import Modality, build_modalities
+from photoreal.registry import DATASETS
+from photoreal.structures import ClipItem
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What was chosen for one clip, in pixels of the condition."""
+
+    before: list[int]  # frames before the clip, for modalities with context, oldest first
+    indices: list[int]  # frames of the clip; one if it stands still
+    windows: list[Window]  # one for all frames, or, if it stands still, one for every position of the window
+    flip: bool
+    size: tuple[int, int]  # (height, width) of the whole condition
+
+    def region(self, modality: Modality) -> Window:
+        """What a modality must be given to compute the windows' content."""
+        return Window.spanning(self.windows).grown(modality.margin, modality.align, self.size)
+
+    def context(self, modality: Modality) -> list[int]:
+        return self.before[max(0, len(self.before) - modality.context):]
+
+
+@DATASETS.register_module()
+class ClipDataset(Dataset):
+    """Clips of one domain for training; an epoch has one clip for every frame, which the clip starts with.
+
+    Item k is clip ``k % len(self)`` of epoch ``k // len(self)``, for any k >= 0. What is random in it depends on
+    (seed, epoch, index) alone, so that training can be repeated, and resumed at any k, exactly.
+
+    A clip that reaches the end of its video runs back from there (... 8 9 8 7 ...). A still clip is one frame with a
+    window that moves over it at a constant velocity, as TecoGAN does (Chu et al., "Learning Temporal Coherence via
+    Self-Supervision for GAN-based Video Generation", 2020).
+
+    Args:
+        data_root: The data set's folder.
+        modalities: Name -> modality or its config.
+        split: ``train`` or ``val``.
+        domain: ``real`` or ``virtual``.
+        clip_length: Frames of a clip, T.
+        crop_size: Side, or (height, width), of the window in pixels of the condition; None: whole frames, which must
+            then have one size for a batch of several.
+        scale: The target is ``scale`` times larger than the condition.
+        strides: Steps between frames, one is drawn for a clip.
+        reverse_prob: How often a clip runs backward.
+        flip_prob: How often it is mirrored left to right.
+        still_prob: How often it is a still clip; never where a modality needs frames before the current one.
+        still_speed: Greatest speed of the window along each axis, in pixels of the condition a frame.
+        seed: Of all random choices.
+
+    Raises:
+        ConfigError: An argument is out of range.
+        DataError: The data cannot be used; all faults are listed.
+    """
+
+    def __init__(self, data_root: str | os.PathLike, modalities: dict[str, dict | Modality], split: str = 'train',
+                 domain: str = 'real', clip_length: int = 10, crop_size: int | tuple[int, int] | None = 128,
+                 scale: int = 1, strides: Sequence[int] = (1,), reverse_prob: float = 0.0, flip_prob: float = 0.5,
+                 still_prob: float = 0.0, still_speed: float = 4, seed: int = 0) -> None:
+        self.modalities = build_modalities(modalities)
+        self.clip_length = clip_length
+        self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size and tuple(crop_size)
+        self.scale = scale
+        self.strides = tuple(strides)
+        self.reverse_prob = reverse_prob
+        self.flip_prob = flip_prob
+        self.still_prob = still_prob
+        self.still_speed = still_speed
+        self.seed = seed
+        self._check_arguments()
+        self._context = max(m.context for m in self.modalities.values())
+        min_height, min_width = (side * scale for side in self.crop_size or (1, 1))
+        self.videos: list[VideoRecord] = scan(data_root, split, [domain], self.modalities, min_length=clip_length,
+                                              min_size=(min_height, min_width))
+        self._ends = np.cumsum([len(video) for video in self.videos])
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def _check_arguments(self) -> None:
+        rules = {
+            'clip_length': ('1 or more', self.clip_length >= 1),
+            'crop_size': ('1 or more, (height, width) or None',
+                          self.crop_size is None or (len(self.crop_size) == 2 and min(self.crop_size) >= 1)),
+            'scale': ('1 or more', self.scale >= 1),
+            'strides': ('one or more whole numbers above 0', len(self.strides) > 0 and min(self.strides) >= 1),
+            'still_speed': ('0 or more', self.still_speed >= 0),
+            'seed': ('0 or more', self.seed >= 0),
+        } | {name: ('a probability from 0 to 1', 0 <= getattr(self, name) <= 1)
+             for name in ('reverse_prob', 'flip_prob', 'still_prob')}
+        wrong = [f'{name}={getattr(self, name)!r}; expected {rule}' for name, (rule, kept) in rules.items() if not kept]
+        if self.still_prob and self.crop_size is None:
+            wrong.append(f'still_prob={self.still_prob} with crop_size=None; a window that moves needs a crop_size')
+        if wrong:
+            raise ConfigError.from_faults('ClipDataset:', wrong)
+
+    def __len__(self) -> int:
+        """Clips an epoch."""
+        return int(self._ends[-1])
+
+    def __getitem__(self, k: int) -> ClipItem:
+        if k < 0:
+            raise IndexError(f'clip {k}; expected 0 or more')
+        epoch, index = divmod(k, len(self))
+        rng = np.random.default_rng([self.seed, epoch, index])
+        video, start = self._find(epoch, index)
+        plan = self._choose(rng, video, start)
+        params = {name: modality.sample(rng) for name, modality in self.modalities.items()}
+        maps, target = self._compute(video, plan, params)
+        for name, modality in self.modalities.items():
+            if modality.folder is not None:
+                maps[name] = self._read_recorded(name, modality, video, plan, params[name])
+        return ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target))
+
+    def _find(self, epoch: int, index: int) -> tuple[VideoRecord, int]:
+        """The video and the first frame of a clip."""
+        if self._order is None or self._order[0] != epoch:
+            # The third number is beyond every index, so that no clip shares the order's random numbers.
+            rng = np.random.default_rng([self.seed, epoch, len(self)])
+            self._order = epoch, rng.permutation(len(self))
+        clip = int(self._order[1][index])
+        number = int(np.searchsorted(self._ends, clip, side='right'))
+        return self.videos[number], clip - int(self._ends[number]) + len(self.videos[number])
+
+    def _choose(self, rng: np.random.Generator, video: VideoRecord, start: int) -> _Plan:
+        # Every number is drawn whether it is used or not: a probability that is changed changes nothing else.
+        stride = int(rng.choice(self.strides))
+        reverse, still, flip = rng.random(3) < (self.reverse_prob, self.still_prob, self.flip_prob)
+        corner, speed = rng.random(2), rng.uniform(-1, 1, 2)
+        size = (video.size[0] // self.scale, video.size[1] // self.scale)
+        crop = self.crop_size or size
+        slack = np.subtract(size, crop)
+        if still and not self._context:
+            moves = _glide(corner, speed * self.still_speed, slack, self.clip_length)
+            return _Plan([], [start], [Window(*move, *crop) for move in moves.tolist()], bool(flip), size)
+        steps = np.arange(-self._context, self.clip_length)
+        if reverse:
+            steps = self.clip_length - 1 - steps
+        positions = start + stride * steps
+        # Nothing comes before the first frame of a video, in testing neither; its end is turned back from.
+        before = positions[:self._context]
+        corner = (corner * (slack + 1)).astype(int)
+        return _Plan(reflect(before[before >= 0].tolist(), len(video)),
+                     reflect(positions[self._context:].tolist(), len(video)),
+                     [Window(*corner.tolist(), *crop)], bool(flip), size)
+
+    def _compute(self, video: VideoRecord, plan: _Plan,
+                 params: dict[str, dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Maps computed from frames, (T, H, W, c), and the target, (T, H*s, W*s, 3).
+
+        They are computed before they are mirrored: a modality's grid (``align``) starts at the left of the frame, and
+        mirroring the frame first would move it, so that training would see other maps than testing.
+        """
+        computed = {name: m for name, m in self.modalities.items() if m.folder is None}
+        seen = Window.spanning([*plan.windows, *map(plan.region, computed.values())])
+        before = max(map(plan.context, computed.values()), key=len, default=[])
+        frames = video.frames.read(before + plan.indices, window=seen.scaled(self.scale))
+        small = shrink(frames, self.scale) if computed else frames
+        maps = {}
+        for name, modality in computed.items():
+            region, context = plan.region(modality), plan.context(modality)
+            given = region.within(seen).cut(small[len(before) - len(context):])
+            made = compute_map(name, modality, given, params[name], video.frames, context + plan.indices)
+            made = _cut(made[len(context):], [w.within(region) for w in plan.windows])
+            maps[name] = modality.flip(made) if plan.flip else made
+        target = _cut(frames[len(before):], [w.within(seen).scaled(self.scale) for w in plan.windows])
+        return maps, target[:, :, ::-1] if plan.flip else target
+
+    def _read_recorded(self, name: str, modality: Modality, video: VideoRecord, plan: _Plan,
+                       params: dict[str, Any]) -> np.ndarray:
+        source, region, context = video.recorded[name], plan.region(modality), plan.context(modality)
+        indices = context + plan.indices
+        given = source.read(indices, raw=modality.raw, window=region.scaled(self.scale))
+        given = shrink(given, self.scale, nearest=modality.is_label)
+        windows = [w.within(region) for w in plan.windows]
+        if plan.flip:  # as stored, because that is what `flip` knows the meaning of
+            given, windows = modality.flip(given), [w.mirrored(region.width) for w in windows]
+        made = compute_map(name, modality, given, params, source, indices)
+        return _cut(made[len(context):], windows)
+
+
+def _glide(corner: np.ndarray, velocity: np.ndarray, slack: np.ndarray, length: int) -> np.ndarray:
+    """Corners (T, 2) of a window that moves evenly and never leaves the frame.
+
+    Args:
+        corner: (2,) where in its free room it starts, 0 to 1.
+        velocity: (2,) pixels a frame, made slower where the room is too small.
+        slack: (2,) room in pixels.
+        length: T.
+    """
+    most = slack / max(1, length - 1)
+    velocity = np.clip(velocity, -most, most)
+    path = velocity * np.arange(length)[:, None]  # (T, 2)
+    room = slack - np.abs(path[-1])
+    return np.rint(corner * room - path.min(axis=0) + path).astype(int)
+
+
+def _cut(maps: np.ndarray, windows: Sequence[Window]) -> np.ndarray:
+    """(T, H, W, c): one window of every map, or several windows of the only one."""
+    if len(windows) == 1:
+        return windows[0].cut(maps)
+    return np.stack([window.cut(maps[0]) for window in windows])

@@ -1,0 +1,220 @@
+"""Finds the videos of a data set, and checks all of it before anything is trained on it.
+
+The layout: ``<root>/<split>/<domain>/<video>/{frames,<modality>...}/<name>.png``, where ``frames.mp4`` may stand for
+the folder ``frames/``, and ``<modality>.mp4`` likewise.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from photoreal.datasets.sources import FrameSource, open_source, size_text, visible
+from photoreal.errors import DataError
+from photoreal.modalities.base import Modality
+
+_CHUNK = 256  # frames a task of the thread pool
+_LISTED = 5  # faults of one kind in one folder, before they are only counted
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """One video of a data set.
+
+    Attributes:
+        name: Name of the video's folder.
+        domain: ``real`` or ``virtual``.
+        split: ``train`` or ``val``.
+        path: The video's folder.
+        frames: The frames.
+        recorded: Name of a modality -> its recorded maps.
+    """
+
+    name: str
+    domain: str
+    split: str
+    path: Path
+    frames: FrameSource
+    recorded: dict[str, FrameSource]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames."""
+        return self.frames.size
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.frames.fps
+
+
+def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
+         min_length: int = 1, min_size: tuple[int, int] = (1, 1)) -> list[VideoRecord]:
+    """Find the videos and check everything that can be checked without decoding them.
+
+    Args:
+        data_root: The data set's folder.
+        split: ``train`` or ``val``.
+        domains: Some of ``real`` and ``virtual``.
+        modalities: Those with a ``folder`` must be recorded beside the frames.
+        min_length: Frames that every video must have.
+        min_size: (height, width) in pixels that every frame must have.
+
+    Returns:
+        The videos, domain after domain, in natural order of their names.
+
+    Raises:
+        DataError: It lists all faults, each with its path.
+    """
+    root = Path(data_root)
+    if not root.is_dir():
+        is_sample = root.parts[-2:] == ('data', 'sample')
+        remedy = ("run 'make sample', which makes it" if is_sample else
+                  'point it at your data with --cfg-options data_root=/path')
+        raise DataError(f'{root}: the data root is no folder that exists; {remedy}')
+    folders = {name: modality.folder for name, modality in modalities.items() if modality.folder is not None}
+    faults: list[str] = []
+    opened: list[tuple[str, Path, dict[str, FrameSource]]] = []
+    for domain in domains:
+        for path in _video_folders(root, split, domain, faults):
+            opened.append((domain, path, _open_sources(path, folders, faults)))
+    sizes = _probe([source for *_, sources in opened for source in sources.values()])
+    for _, path, sources in opened:
+        faults.extend(_faults_of_video(path, sources, sizes, min_length, min_size))
+    if faults:
+        count = f'{len(faults)} faults' if len(faults) > 1 else 'a fault'
+        raise DataError.from_faults(f'{root}: found {count} in the data (split {split}):', faults)
+    return [VideoRecord(path.name, domain, split, path, sources['frames'],
+                        {name: sources[folder] for name, folder in folders.items()})
+            for domain, path, sources in opened]
+
+
+def _video_folders(root: Path, split: str, domain: str, faults: list[str]) -> list[Path]:
+    folder = root / split / domain
+    if folder.is_dir():
+        found = visible(folder)
+        videos = [p for p in found if p.is_dir()]
+        if videos:
+            return videos
+        what = f'no folders in it, only files such as {found[0].name}' if found else 'an empty folder'
+    else:
+        here = next(p for p in folder.parents if p.is_dir())
+        what = f'no such folder ({here} holds {_some([p.name for p in visible(here)])})'
+    faults.append(f"{folder}: found {what}; expected one folder a video, {domain}/<video>/frames/; "
+                  f"put the {domain} videos of '{split}' there, or choose other domains")
+    return []
+
+
+def _open_sources(path: Path, folders: Mapping[str, str], faults: list[str]) -> dict[str, FrameSource]:
+    sources: dict[str, FrameSource] = {}
+    wanted = {'frames': 'every video needs its frames'}
+    for name, folder in folders.items():
+        wanted.setdefault(folder, f"modality '{name}' is recorded there")
+    for stem, reason in wanted.items():
+        try:
+            source = open_source(path, stem)
+            if source is None:
+                faults.append(f'{path}: found no {stem}/ and no video {stem}.mp4, only '
+                              f'{_some([p.name for p in visible(path)])}; {reason}; add it, or '
+                              + ('remove this folder' if stem == 'frames' else 'leave the modality out'))
+                continue
+            len(source)  # a video file is read through here
+            if stem == 'frames':
+                source.fps  # noqa: B018  a faulty meta.json is told now
+            sources[stem] = source
+        except DataError as error:
+            faults.append(str(error))
+    return sources
+
+
+def _probe(sources: Iterable[FrameSource]) -> dict[Path, list[tuple[int, int] | DataError]]:
+    """Path of a source -> the size of every frame, or why it cannot be read."""
+    tasks = [(source, range(start, min(start + _CHUNK, len(source))))
+             for source in sources for start in range(0, len(source), _CHUNK)]
+    sizes: dict[Path, list[tuple[int, int] | DataError]] = {}
+    with ThreadPoolExecutor() as pool:
+        for (source, _), found in zip(tasks, pool.map(lambda task: _probe_some(*task), tasks), strict=True):
+            sizes.setdefault(source.path, []).extend(found)
+    return sizes
+
+
+def _probe_some(source: FrameSource, span: range) -> list[tuple[int, int] | DataError]:
+    found: list[tuple[int, int] | DataError] = []
+    for index in span:
+        try:
+            found.append(source.probe(index))
+        except DataError as error:
+            found.append(error)
+    return found
+
+
+def _faults_of_video(path: Path, sources: Mapping[str, FrameSource],
+                     sizes: Mapping[Path, list[tuple[int, int] | DataError]],
+                     min_length: int, min_size: tuple[int, int]) -> list[str]:
+    faults: list[str] = []
+    frames = sources.get('frames')
+    known = [s for s in sizes[frames.path] if isinstance(s, tuple)] if frames else []
+    for source in sources.values():
+        faults.extend(_gaps(source))
+        faults.extend(_cut([str(s) for s in sizes[source.path] if isinstance(s, DataError)], source.path))
+        if known:
+            faults.extend(_odd_sizes(source, sizes[source.path], known[0]))
+        if frames and source is not frames:
+            faults.extend(_mismatch(source, frames))
+    if frames and len(frames) < min_length:
+        faults.append(f'{frames.path}: found {len(frames)} frames; expected at least {min_length} for a clip of '
+                      f'{min_length} frames; remove {path.name}, or set a smaller clip_length')
+    if known and (known[0][0] < min_size[0] or known[0][1] < min_size[1]):
+        faults.append(f'{frames.path}: found frames of {size_text(known[0])} pixels; expected at least '
+                      f'{size_text(min_size)} for the crop; remove {path.name}, or set a smaller crop_size')
+    return faults
+
+
+def _gaps(source: FrameSource) -> list[str]:
+    if not source.has_file_names:
+        return []
+    numbers = [re.search(r'\d+$', name) for name in source.names]
+    gaps = [f'after {a.string} comes {b.string}' for a, b in pairwise(numbers)
+            if a and b and int(b[0]) != int(a[0]) + 1]
+    if not gaps:
+        return []
+    return [f'{source.path}: found a gap in the numbers: {_some(gaps)}; expected numbers that step by 1; '
+            'add what is missing, or split the video there']
+
+
+def _odd_sizes(source: FrameSource, sizes: Sequence[tuple[int, int] | DataError],
+               expected: tuple[int, int]) -> list[str]:
+    return _cut([f'{source.where(i)}: found {size_text(size)} pixels; expected {size_text(expected)}, the size of the '
+                 "video's first frame; make all frames and maps the same size"
+                 for i, size in enumerate(sizes) if isinstance(size, tuple) and size != expected], source.path)
+
+
+def _mismatch(source: FrameSource, frames: FrameSource) -> list[str]:
+    if not (source.has_file_names and frames.has_file_names):
+        if len(source) == len(frames):
+            return []
+        return [f'{source.path}: found {len(source)} maps; expected {len(frames)}, one for each frame of {frames.path}']
+    there, expected = set(source.names), set(frames.names)
+    missing = [name for name in frames.names if name not in there]
+    extra = [name for name in source.names if name not in expected]
+    if not missing and not extra:
+        return []
+    found = [f'{what} {_some(names)}' for what, names in (('no map called', missing), ('no frame for', extra)) if names]
+    return [f'{source.path}: found {len(source)} maps for {len(frames)} frames: {", ".join(found)}; expected the same '
+            f'names as in {frames.path}; add, remove or rename maps']
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ', '.join(names[:_LISTED]) or 'nothing'
+    return shown + (f' and {len(names) - _LISTED} more' if len(names) > _LISTED else '')
+
+
+def _cut(faults: list[str], folder: Path) -> list[str]:
+    more = len(faults) - _LISTED
+    return faults if more <= 0 else [*faults[:_LISTED], f'{folder}: the same holds for {more} more files in it']

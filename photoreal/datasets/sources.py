@@ -1,0 +1,314 @@
+"""The only decoder: videos as folders of pictures or as video files, read frame by frame as RGB.
+
+Orientation tags (EXIF, rotation of a video) are ignored throughout: pixels come as they are stored, so that frames
+and recorded maps always fit each other.
+"""
+
+import io
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from photoreal.datasets.transforms import Window
+from photoreal.datasets.video import VideoIndex, decoder, index_video
+from photoreal.errors import DataError
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.ts', '.mts', '.m2ts', '.wmv',
+                  '.flv', '.ogv', '.mxf', '.3gp', '.h264')
+DEFAULT_FPS = 25.0
+
+_LITTER = ('thumbs.db', 'desktop.ini')
+_TAIL = 4096  # bytes; some cameras append a little after the end marker
+_ENDS = {b'\x89PNG': b'IEND\xaeB`\x82', b'\xff\xd8': b'\xff\xd9'}
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key that counts: frame2 comes before frame10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', name)], name
+
+
+def visible(folder: Path) -> list[Path]:
+    """What lies in a folder, in natural order, without hidden files and those that file managers leave behind."""
+    entries = [p for p in folder.iterdir() if not p.name.startswith('.') and p.name.lower() not in _LITTER]
+    return sorted(entries, key=lambda p: natural_key(p.name))
+
+
+class FrameSource(ABC):
+    """The frames, or the recorded maps, of one video. Plain data: it pickles, and forks with the process.
+
+    Attributes:
+        path: The folder or the file.
+        has_file_names: Whether :attr:`names` are those of files, which tell gaps and mismatches.
+    """
+
+    path: Path
+    has_file_names: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """File names without suffix, in order; for a video file frame numbers of five or more digits."""
+
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames."""
+
+    @property
+    @abstractmethod
+    def fps(self) -> float:
+        """Frames per second."""
+
+    @abstractmethod
+    def where(self, index: int) -> str:
+        """The place of a frame, for messages."""
+
+    @abstractmethod
+    def probe(self, index: int) -> tuple[int, int]:
+        """(height, width) of one frame, found as cheaply as can be.
+
+        Raises:
+            DataError: The frame is seen to be damaged.
+        """
+
+    @abstractmethod
+    def _decode(self, indices: Sequence[int], raw: bool) -> Iterator[np.ndarray]:
+        """Frames of ascending indices: (H, W, c) of any type, c = 1 or 3 (RGB)."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, indices: Sequence[int], *, raw: bool = False, window: Window | None = None) -> np.ndarray:
+        """Read frames; one that occurs more than once is decoded once.
+
+        Args:
+            indices: Which frames, in any order.
+            raw: Give what is stored (indices of a palette, 16 bits, one channel for grey), without its alpha,
+                instead of uint8 RGB, to which grey is repeated and 16 bits are scaled.
+            window: Keep this part of every frame.
+
+        Returns:
+            (T, H, W, c): uint8 with c = 3; with ``raw`` the stored type with c = 1 or 3.
+
+        Raises:
+            DataError: A frame cannot be decoded, or differs from the others in size or kind.
+            IndexError: There is no such frame.
+        """
+        wanted, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+        if not len(wanted) or wanted[0] < 0 or wanted[-1] >= len(self):
+            raise IndexError(f'{self.path}: asked for frames {list(indices)}; it has 0 to {len(self) - 1}')
+        kept: np.ndarray | None = None
+        for n, frame in enumerate(self._decode(wanted.tolist(), raw)):
+            where = self.where(int(wanted[n]))
+            if frame.shape[:2] != self.size:
+                raise DataError(f'{where}: found {size_text(frame.shape)} pixels; expected {size_text(self.size)} '
+                                'as in the first frame; make all frames the same size')
+            frame = frame if window is None else window.cut(frame)
+            frame = frame if raw else _to_rgb8(frame, where)
+            if kept is None:
+                kept = np.empty((len(places), *frame.shape), frame.dtype)
+            elif (frame.shape, frame.dtype) != (kept.shape[1:], kept.dtype):
+                raise DataError(f'{where}: found {frame.shape[2]} channels of {frame.dtype}; expected {kept.shape[3]} '
+                                f'of {kept.dtype} as in {self.where(int(wanted[0]))}; store all maps of a folder alike')
+            kept[places == n] = frame
+        return kept
+
+
+class FolderSource(FrameSource):
+    """A folder of pictures in natural order of their names. Hidden files and other files are passed over.
+
+    Args:
+        folder: The folder. ``fps`` is read from ``meta.json`` beside it; without one it is 25.
+
+    Raises:
+        DataError: The folder holds no pictures, or two for one frame.
+    """
+
+    has_file_names = True
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.path = Path(folder)
+        entries = visible(self.path)
+        self._files = [p.name for p in entries if p.suffix.lower() in IMAGE_SUFFIXES]
+        if not self._files:
+            others = ', '.join(sorted({p.suffix or p.name for p in entries}))
+            raise DataError(f'{self.path}: found no pictures, {f"only {others}" if others else "the folder is empty"}; '
+                            f'expected {", ".join(IMAGE_SUFFIXES)}')
+        double = [stem for stem, count in Counter(self.names).items() if count > 1]
+        if double:
+            raise DataError(f"{self.path}: found more than one picture called '{double[0]}'; "
+                            'expected one file a frame; delete or move the others')
+
+    @cached_property
+    def names(self) -> list[str]:
+        return [Path(file).stem for file in self._files]
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        return self.probe(0)
+
+    @cached_property
+    def fps(self) -> float:
+        path = self.path.parent / 'meta.json'
+        if not path.is_file():
+            return DEFAULT_FPS
+        try:
+            fps = json.loads(path.read_text(encoding='utf-8')).get('fps', DEFAULT_FPS)
+        except (ValueError, AttributeError) as error:
+            raise DataError(f'{path}: cannot be read ({error}); expected JSON such as {{"fps": 25}}') from error
+        if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < float('inf'):
+            raise DataError(f'{path}: found fps {fps!r}; expected a number above 0')
+        return float(fps)
+
+    def where(self, index: int) -> str:
+        return str(self.path / self._files[index])
+
+    def probe(self, index: int) -> tuple[int, int]:
+        path = self.where(index)
+        try:
+            with open(path, 'rb') as file, Image.open(file) as image:
+                width, height = image.size
+                file.seek(0)
+                head = file.read(16)
+                length = file.seek(0, os.SEEK_END)
+                file.seek(max(0, length - _TAIL))
+                _check_complete(path, head, file.read())
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise _unreadable(path, error) from error
+        return height, width
+
+    def _decode(self, indices: Sequence[int], raw: bool) -> Iterator[np.ndarray]:
+        for index in indices:
+            yield _decode_image(self.where(index), raw)
+
+
+def _unreadable(path: str, error: Exception | None) -> DataError:
+    found = getattr(error, 'strerror', None)  # the operating system's reason, where it is the one that refuses
+    if found is None:
+        size = os.path.getsize(path)
+        found = f'{size} bytes that are no picture' if size else 'an empty file'
+    return DataError(f'{path}: unreadable picture: found {found}; copy or export it anew')
+
+
+def _check_complete(path: str, head: bytes, tail: bytes) -> None:
+    # Some decoders fill what is missing with grey instead of failing.
+    for magic, end in _ENDS.items():
+        if head.startswith(magic) and end not in tail:
+            raise DataError(f'{path}: unreadable picture: the file is cut short (no end marker); '
+                            'copy or export it anew')
+
+
+def _decode_image(path: str, raw: bool) -> np.ndarray:
+    try:
+        data = Path(path).read_bytes()
+        _check_complete(path, data[:16], data[-_TAIL:])
+        if raw:
+            with Image.open(io.BytesIO(data)) as image:
+                if image.mode in ('P', '1'):  # OpenCV would give the colours of the palette
+                    return np.asarray(image, dtype=np.uint8)[..., None]
+        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if stored is not None and stored.ndim == 3:
+            stored = cv2.cvtColor(np.ascontiguousarray(stored[..., :3]), cv2.COLOR_BGR2RGB)
+    except (OSError, ValueError, SyntaxError, cv2.error) as error:
+        raise _unreadable(path, error) from error
+    if stored is None:
+        raise _unreadable(path, None)
+    return stored[..., None] if stored.ndim == 2 else stored
+
+
+def _to_rgb8(frame: np.ndarray, where: str) -> np.ndarray:
+    if frame.dtype == np.uint16:
+        frame = ((frame.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if frame.dtype != np.uint8:
+        raise DataError(f'{where}: found pixels of type {frame.dtype}; expected 8 or 16 bits')
+    return np.repeat(frame, 3, axis=2) if frame.shape[2] == 1 else frame
+
+
+class VideoSource(FrameSource):
+    """A video file, exact to the frame. The file is opened at the first need, in every process for itself.
+
+    Reading forward decodes on; reading backward, or far ahead, seeks to the keyframe before.
+
+    Args:
+        path: The file.
+    """
+
+    has_file_names = False
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+
+    @cached_property
+    def _index(self) -> VideoIndex:
+        return index_video(str(self.path), DEFAULT_FPS)
+
+    @cached_property
+    def names(self) -> list[str]:
+        digits = max(5, len(str(self._index.length - 1)))
+        return [f'{i:0{digits}d}' for i in range(self._index.length)]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._index.size
+
+    @property
+    def fps(self) -> float:
+        return self._index.fps
+
+    def where(self, index: int) -> str:
+        return f'{self.path}, frame {index}'
+
+    def probe(self, index: int) -> tuple[int, int]:
+        if index == 0:  # the others have the size of the stream; decoding them all would take too long
+            return next(self._decode([0], True)).shape[:2]
+        return self.size
+
+    def _decode(self, indices: Sequence[int], raw: bool) -> Iterator[np.ndarray]:
+        for index in indices:
+            frame = decoder(str(self.path), self._index.stamp, os.getpid()).fetch(self._index, index)
+            if frame is None:
+                raise DataError(f'{self.where(index)}: cannot be decoded, the file is damaged there; '
+                                'copy or encode it anew')
+            name = frame.format.name
+            stored = 'gray16le' if name.startswith('gray16') else 'gray' if name == 'gray' else 'rgb24'
+            pixels = frame.to_ndarray(format=stored)
+            yield pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def open_source(parent: str | os.PathLike, stem: str) -> FrameSource | None:
+    """Find the folder ``<parent>/<stem>/`` or the video file ``<parent>/<stem>.mp4`` (or another container).
+
+    Returns:
+        Its source, or None where there is neither.
+
+    Raises:
+        DataError: There is more than one of them, or the folder holds no pictures.
+    """
+    folder = Path(parent, stem)
+    if not folder.parent.is_dir():
+        return None
+    found = [p for p in visible(folder.parent) if p.stem == folder.name and p.suffix.lower() in VIDEO_SUFFIXES]
+    if folder.is_dir():
+        found.insert(0, folder)
+    if len(found) > 1:
+        names = ' and '.join(p.name + '/' * p.is_dir() for p in found)
+        raise DataError(f"{folder.parent}: found {names}; expected one home for '{stem}'; remove the others")
+    if not found:
+        return None
+    return FolderSource(found[0]) if found[0].is_dir() else VideoSource(found[0])
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    """``640x480`` for an array of 480 rows and 640 columns."""
+    return f'{shape[1]}x{shape[0]}'
