@@ -1,0 +1,67 @@
+"""What every discriminator is, and the trunk that TecoGAN's two share."""
+
+from abc import abstractmethod
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from photoreal.structures import ClipContext, Score
+
+
+class Discriminator(BaseModule):
+    """Base of all discriminators; register subclasses with ``@DISCRIMINATORS.register_module()``.
+
+    VideoGAN constructs a discriminator with ``in_channels`` (the condition's) and ``scale`` (the generator's),
+    so ``__init__`` must take both.
+    """
+
+    @abstractmethod
+    def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
+        """Judge a clip.
+
+        Args:
+            clip: (N, T, 3, H*s, W*s): the target or a prediction.
+            context: The step's condition and flow, detached.
+
+        Returns:
+            One score a head (several for a discriminator of several scales).
+        """
+
+
+class TecoTrunk(nn.Module):
+    """The convolutional body of TecoGAN's discriminators: four halvings, each with its feature map.
+
+    Args:
+        in_channels: Channels of the stacked input.
+        spatial_size: Side of the square training crop (pixels of the prediction), for the published fully
+            connected verdict; None: a convolution gives one logit a patch, and crops may have any size.
+    """
+
+    def __init__(self, in_channels: int, spatial_size: int | None) -> None:
+        super().__init__()
+        self.conv_in = nn.Sequential(nn.Conv2d(in_channels, 64, 3, padding=1), nn.LeakyReLU(0.2, inplace=True))
+        sizes = [(64, 64), (64, 64), (64, 128), (128, 256)]
+        self.blocks = nn.ModuleList([self._block(cin, cout) for cin, cout in sizes])
+        self.spatial_size = spatial_size
+        if spatial_size is None:
+            self.head = nn.Conv2d(256, 1, 3, padding=1)
+        else:
+            self.head = nn.Sequential(nn.Flatten(), nn.Linear(256 * (spatial_size // 16) ** 2, 1))
+
+    @staticmethod
+    def _block(in_channels: int, out_channels: int) -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False),
+                             nn.BatchNorm2d(out_channels), nn.LeakyReLU(0.2, inplace=True))
+
+    def forward(self, x: Tensor) -> Score:
+        """(N, in_channels, H, W) -> logits (N, 1) or (N, 1, H/16, W/16), and the features of the four levels."""
+        if self.spatial_size is not None and x.shape[-2:] != (self.spatial_size, self.spatial_size):
+            raise ValueError(f'the discriminator was built for crops of {self.spatial_size}x{self.spatial_size} pixels '
+                             f'but got {x.shape[-1]}x{x.shape[-2]}: set its spatial_size to crop_size * scale of the '
+                             'training data, or to None for crops of any size')
+        x = self.conv_in(x)
+        features = []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return Score(self.head(x), features)

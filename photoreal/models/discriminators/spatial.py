@@ -1,0 +1,36 @@
+"""The spatial discriminator: each frame by itself, beside its condition (the image branch of TecoGAN's ablation)."""
+
+import torch
+from torch import Tensor
+
+from photoreal.models.discriminators.base import Discriminator, TecoTrunk
+from photoreal.models.layers import Upsample
+from photoreal.registry import DISCRIMINATORS
+from photoreal.structures import ClipContext, Score
+
+
+@DISCRIMINATORS.register_module()
+class SpatialDiscriminator(Discriminator):
+    """Judge single frames.
+
+    Args:
+        in_channels: Channels of the condition.
+        scale: Size of the prediction over that of the condition.
+        spatial_size: Side of the square training crop in pixels of the prediction, for the published fully
+            connected verdict; None: one logit a patch, for crops of any size.
+        conditional: Whether it sees the condition too.
+        upsample: 'bilinear' or 'bicubic': how the condition is enlarged to the prediction's size.
+    """
+
+    def __init__(self, in_channels: int, scale: int = 1, spatial_size: int | None = None, conditional: bool = True,
+                 upsample: str = 'bilinear', init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.conditional = conditional
+        self.upsample = Upsample(scale, upsample)
+        self.trunk = TecoTrunk(3 + (in_channels if conditional else 0), spatial_size)
+
+    def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
+        frames = clip.flatten(0, 1)  # (N*T, 3, H*s, W*s)
+        if self.conditional:
+            frames = torch.cat([self.upsample(context.condition.flatten(0, 1)), frames], dim=1)
+        return [self.trunk(frames)]

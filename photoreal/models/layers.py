@@ -1,0 +1,90 @@
+"""The few operations that several architectures share. Legend: N batch, c channels, H height, W width, s scale."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from photoreal.errors import ConfigError
+
+
+def backward_warp(x: Tensor, flow: Tensor) -> Tensor:
+    """Fetch every pixel from where ``flow`` points: out(p) = x(p + flow(p)), bilinear, edges repeated.
+
+    Args:
+        x: (N, c, H, W) image to fetch from.
+        flow: (N, 2, H, W) displacement (x, y) in pixels.
+
+    Returns:
+        (N, c, H, W), float32 or wider: positions in bfloat16 would be off by pixels.
+    """
+    _, _, height, width = x.shape
+    dtype = torch.promote_types(flow.dtype, torch.float32)
+    # Positions run from -1 to 1 (the centres of the corner pixels). They are spaced in float32 whatever the dtype,
+    # as in the published network, whose numbers are only met with its rounding.
+    columns = torch.linspace(-1, 1, width, device=x.device, dtype=torch.float32)
+    rows = torch.linspace(-1, 1, height, device=x.device, dtype=torch.float32)[:, None]
+    flow = flow.to(dtype)
+    grid = torch.stack([flow[:, 0] / (max(width - 1, 1) / 2) + columns,
+                        flow[:, 1] / (max(height - 1, 1) / 2) + rows], dim=-1)  # (N, H, W, 2)
+    with torch.autocast(x.device.type, enabled=False):
+        return F.grid_sample(x.to(dtype), grid, mode='bilinear', padding_mode='border', align_corners=True)
+
+
+def space_to_depth(x: Tensor, scale: int) -> Tensor:
+    """(N, c, H*s, W*s) -> (N, s*s*c, H, W), channels ordered (row, column, c) as in TecoGAN."""
+    if scale == 1:
+        return x
+    n, c, height, width = x.shape
+    x = x.reshape(n, c, height // scale, scale, width // scale, scale)  # (N, c, H, s, W, s)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(n, scale * scale * c, height // scale, width // scale)
+
+
+class Upsample(nn.Module):
+    """Enlarge images by a whole factor.
+
+    ``bilinear`` is PyTorch's (align_corners=False). ``bicubic`` is the kernel of TecoGAN's TensorFlow original:
+    cubic convolution with a = -0.75 whose samples are aligned at the top left corner, edges repeated
+    (R. Keys, "Cubic convolution interpolation for digital image processing", 1981, eq. 6).
+
+    Args:
+        scale: Factor, 1 or more; 1 returns the input.
+        mode: 'bilinear' or 'bicubic'.
+    """
+
+    def __init__(self, scale: int, mode: str = 'bilinear') -> None:
+        super().__init__()
+        if mode not in ('bilinear', 'bicubic'):
+            raise ConfigError(f"upsample='{mode}': expected 'bilinear' or 'bicubic'")
+        self.scale, self.mode = scale, mode
+        a = -0.75
+        phase = torch.arange(scale, dtype=torch.float64) / scale
+        powers = torch.stack([phase**k for k in range(4)])  # (4, s)
+        cubic = torch.tensor([[0, a, -2 * a, a], [1, 0, -(a + 3), a + 2], [0, -a, 2 * a + 3, -(a + 2)], [0, 0, a, -a]],
+                             dtype=torch.float64)
+        self.register_buffer('kernels', (cubic @ powers).T.float(), persistent=False)  # (s, 4 taps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, c, H, W) -> (N, c, H*s, W*s)."""
+        if self.scale == 1:
+            return x
+        if self.mode == 'bilinear':
+            return F.interpolate(x, scale_factor=self.scale, mode='bilinear', align_corners=False)
+        n, c, height, width = x.shape
+        s, kernels = self.scale, self.kernels.to(x.dtype)
+        x = F.pad(x.reshape(n * c, 1, height, width), (1, 2, 1, 2), mode='replicate')
+        x = F.conv2d(x, kernels.view(s, 1, 4, 1))  # (N*c, s, H, W+3)
+        x = x.transpose(1, 2).reshape(n * c, 1, s * height, width + 3)
+        x = F.conv2d(x, kernels.view(s, 1, 1, 4))  # (N*c, s, H*s, W)
+        return x.permute(0, 2, 3, 1).reshape(n, c, s * height, s * width)
+
+
+def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """3x3 convolution that keeps the size."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+
+def zero_init(conv: nn.Conv2d) -> nn.Conv2d:
+    """The same convolution with zero weights and bias, so that its branch starts by adding nothing."""
+    nn.init.zeros_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    return conv

@@ -1,0 +1,10 @@
+"""Losses: one family a file."""
+
+from photoreal.models.losses.adversarial import AdversarialLoss, FeatureMatchingLoss
+from photoreal.models.losses.base import Loss
+from photoreal.models.losses.perceptual import PerceptualLoss
+from photoreal.models.losses.pixel import PixelLoss
+from photoreal.models.losses.temporal import PingPongLoss, WarpingLoss
+
+__all__ = ['AdversarialLoss', 'FeatureMatchingLoss', 'Loss', 'PerceptualLoss', 'PingPongLoss', 'PixelLoss',
+           'WarpingLoss']

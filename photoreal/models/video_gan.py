@@ -1,0 +1,251 @@
+"""VideoGAN: the training step of a recurrent video GAN, and its use on streams.
+
+Legend: N batch, T time, C condition channels, H height, W width, s scale.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce
+from mmengine.model import BaseModel, MomentumAnnealingEMA
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
+
+from photoreal.errors import ConfigError, DataError
+from photoreal.modalities import Modality
+from photoreal.models.generators import Generator, State
+from photoreal.models.losses import Loss
+from photoreal.models.preprocessor import ClipPreprocessor
+from photoreal.registry import DISCRIMINATORS, GENERATORS, LOSSES
+from photoreal.structures import ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
+
+
+class VideoGAN(BaseModel):
+    """Generator, discriminator and losses, assembled from configs.
+
+    Args:
+        modalities: Name -> config of a modality; the same as the datasets'.
+        generator: Config of a generator, without ``in_channels`` and ``skip``: they follow from the modalities.
+        losses: Name -> config of a loss; None in place of a config leaves the loss out.
+        discriminator: Config of a discriminator, without ``in_channels`` and ``scale``; None: no adversarial part.
+        image: Name of the modality that is the 3-channel degraded frame: the generator adds its output to it.
+        update_threshold: The discriminator is only updated while it does not lead by more than this: mean log
+            sigmoid(real) - mean log sigmoid(fake) < threshold, as in TecoGAN. None: always.
+        ema_momentum: Weight of the newest generator in the running average that is used for validation and test;
+            None: no average, the generator itself is used.
+
+    Raises:
+        ConfigError: Parts that do not fit together.
+    """
+
+    def __init__(self, modalities: dict[str, dict | Modality], generator: dict, losses: dict[str, dict | None],
+                 discriminator: dict | None = None, image: str | None = None,
+                 update_threshold: float | None = 0.4, ema_momentum: float | None = 0.001) -> None:
+        super().__init__(ClipPreprocessor(modalities, image))
+        layout = self.data_preprocessor.layout
+        at = layout.image_slice
+        derived = dict(in_channels=layout.channels, skip=(at.start, at.stop) if at else None)
+        self.generator: Generator = GENERATORS.build(_with(derived, generator, 'generator'))
+        self.scale = self.generator.scale
+        self.discriminator: nn.Module | None = None
+        if discriminator is not None:
+            derived = dict(in_channels=layout.channels, scale=self.scale)
+            self.discriminator = DISCRIMINATORS.build(_with(derived, discriminator, 'discriminator'))
+        # Convolutions are faster with the channels innermost: 1.6 times the steps/s of the demo on a CPU.
+        self.to(memory_format=torch.channels_last)
+        self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None})
+        self._check_losses()
+        self.ping_pong = any(loss.needs_ping_pong for loss in self.losses.values())
+        self.update_threshold = update_threshold
+        self.generator_ema = None
+        if ema_momentum is not None:
+            # Early on the average must not hold on to the initial weights: its momentum falls with 10 / (10 + steps).
+            self.generator_ema = MomentumAnnealingEMA(self.generator, momentum=ema_momentum, gamma=10)
+        self.register_buffer('discriminator_updates', torch.zeros((), dtype=torch.long))
+        self._stream: tuple[FrameInfo, State] | None = None
+
+    def _check_losses(self) -> None:
+        players = [name for name, loss in self.losses.items() if loss.trains_discriminator]
+        if self.discriminator is not None and not players:
+            raise ConfigError('model.discriminator is configured, but none of model.losses trains it: add '
+                              "adversarial=dict(type='AdversarialLoss'), or set discriminator=None")
+        if self.discriminator is None and players:
+            raise ConfigError(f'model.losses.{players[0]} needs a discriminator: configure model.discriminator, or set '
+                              f'model.losses.{players[0]}=None')
+
+    # Training ---------------------------------------------------------------------------------------------------
+
+    def train_step(self, data: dict[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """Update the discriminator, then the generator, on one batch of clips.
+
+        Args:
+            data: A collated batch of :class:`~photoreal.structures.ClipItem`.
+            optim_wrapper: 'generator' and, with a discriminator, 'discriminator'.
+
+        Returns:
+            What to log: ``g_<loss>`` for each loss (weight applied) and ``g_total``; with a discriminator ``d_total``,
+            the mean logits ``d_real`` and ``d_fake``, its lead ``d_lead`` and the count of its updates so far.
+        """
+        return self.train_on(self.data_preprocessor(data, training=True), optim_wrapper)
+
+    def train_on(self, batch: dict[str, Tensor], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """:meth:`train_step` on what the preprocessor made: condition (N, T, C, H, W), target (N, T, 3, H*s, W*s)."""
+        context = self.begin(batch)
+        wrapper = optim_wrapper['generator']
+        with wrapper.optim_context(self.generator):
+            output: GeneratorOutput = self.generator(context.condition)
+        context.pred, context.flow = _wide(output.pred), output.flow
+        logs = {}
+        if self.discriminator is not None:
+            judged = self._detached(context)
+            logs |= self._update_discriminator(judged, optim_wrapper['discriminator'])
+            with _frozen(self.discriminator), wrapper.optim_context(self.discriminator):
+                context.real_scores = judged.real_scores
+                context.fake_scores = _module(self.discriminator)(context.pred, judged)
+            logs['g_fake'] = _mean_logit(context.fake_scores)
+        with wrapper.optim_context(self.generator):
+            terms = {name: loss(context) for name, loss in self.losses.items()}
+        total = sum(terms.values())
+        wrapper.update_params(total)
+        if self.generator_ema is not None:
+            self.generator_ema.update_parameters(_module(self.generator))
+        logs |= {f'g_{name}': term.detach() for name, term in terms.items()}
+        return logs | {'g_total': total.detach()}
+
+    def begin(self, batch: dict[str, Any]) -> ClipContext:
+        """A context with condition, target and image; clips run forward and back again where a loss wants that."""
+        condition, target = batch['condition'], batch['target']
+        if self.ping_pong:
+            condition, target = (torch.cat([clip, clip[:, :-1].flip(1)], dim=1) for clip in (condition, target))
+        return ClipContext(condition, target, self.data_preprocessor.image(condition), ping_pong=self.ping_pong)
+
+    def _detached(self, context: ClipContext) -> ClipContext:
+        """What the discriminator may see: no gradient reaches the generator but through the clip it judges."""
+        flow = None if context.flow is None else context.flow.detach()
+        if flow is None:
+            flow_back = None
+        elif context.ping_pong:
+            flow_back = flow.flip(1)  # the clip runs back over the same frames
+        else:
+            with torch.no_grad():
+                flow_back = _module(self.generator).estimate_flow(context.condition.flip(1)).flip(1)
+        return ClipContext(context.condition, context.target, context.image, context.pred.detach(), flow, flow_back,
+                           ping_pong=context.ping_pong)
+
+    def _update_discriminator(self, context: ClipContext, wrapper) -> dict[str, Tensor]:
+        with wrapper.optim_context(self.discriminator):
+            context.real_scores = self.discriminator(context.target, context)
+            context.fake_scores = self.discriminator(context.pred, context)
+            players: list[Loss] = [loss for loss in self.losses.values() if loss.trains_discriminator]
+            total = sum(loss.discriminator_loss(context) for loss in players)
+        lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)
+        all_reduce(lead, op='mean')  # all processes must decide alike
+        if self.update_threshold is None or lead < self.update_threshold:
+            wrapper.update_params(total)
+            self.discriminator_updates += 1
+        return {'d_total': total.detach(), 'd_real': _mean_logit(context.real_scores),
+                'd_fake': _mean_logit(context.fake_scores), 'd_lead': lead,
+                'd_updates': self.discriminator_updates.clone()}
+
+    # Use --------------------------------------------------------------------------------------------------------
+
+    @property
+    def trained_generator(self) -> Generator:
+        """The generator to use: the running average where there is one."""
+        return _module(self.generator) if self.generator_ema is None else self.generator_ema.module
+
+    def forward(self, condition: Tensor) -> Tensor:
+        """Prediction (N, T, 3, H*s, W*s) of whole clips of conditions (N, T, C, H, W), from a blank state."""
+        return self.trained_generator(condition).pred
+
+    @torch.no_grad()
+    def test_step(self, data: dict[str, Any]) -> list[FrameResult]:
+        """Predict the next frame of the stream that is being fed; the first frame of a video starts a new one.
+
+        Args:
+            data: A collated batch of one :class:`~photoreal.structures.StreamItem`.
+
+        Raises:
+            DataError: Frames do not come one by one and in order.
+        """
+        data = self.data_preprocessor(data)
+        condition, info = data['condition'], _one(data['info'])
+        state = self._follow(info, condition)
+        pred, state = self.trained_generator.step(condition, state)
+        self._stream = (info, state)
+        frame, pred = data['frame'], _to_uint8(pred)
+        image = self.data_preprocessor.image(condition)
+        if image is not None and self.scale > 1:
+            image = F.interpolate(image, scale_factor=self.scale, mode='bicubic', align_corners=False)
+        return [FrameResult(
+            pred=pred, frame=_to_numpy(frame), target=_to_numpy(frame) if info['domain'] == 'real' else None,
+            image=None if image is None else _to_uint8(image), info=info)]
+
+    val_step = test_step
+
+    def _follow(self, info: FrameInfo, condition: Tensor) -> State:
+        """The state before this frame."""
+        if info['index'] == 0:
+            return self.trained_generator.init_state(condition)
+        before = self._stream[0] if self._stream else None
+        if before is None or (before['domain'], before['video'], before['index'] + 1) != \
+                (info['domain'], info['video'], info['index']):
+            raise DataError(f"frame {info['index']} of '{info['domain']}/{info['video']}' does not follow the frame "
+                            f'before it ({before}): feed whole videos in order, batch_size=1, with WholeVideoSampler')
+        return self._stream[1]
+
+
+def _with(derived: dict[str, Any], cfg: dict[str, Any], who: str) -> dict[str, Any]:
+    for key in derived:
+        if key in cfg:
+            raise ConfigError(f'model.{who}.{key}={cfg[key]} is derived from the modalities and the generator '
+                              f'({derived[key]}): remove it')
+    return {**cfg, **derived}
+
+
+@contextmanager
+def _frozen(net: nn.Module) -> Iterator[None]:
+    """Gradients flow through ``net``, none stay in it."""
+    net.requires_grad_(False)
+    try:
+        yield
+    finally:
+        net.requires_grad_(True)
+
+
+def _module(net: nn.Module) -> nn.Module:
+    """The network inside a distributed wrapper."""
+    return getattr(net, 'module', net)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """At least float32: losses are not computed in half precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _mean_logit(scores: list[Score]) -> Tensor:
+    return torch.stack([_wide(score.logits.detach()).mean() for score in scores]).mean()
+
+
+def _log_sigmoid(scores: list[Score]) -> Tensor:
+    return torch.stack([F.logsigmoid(_wide(score.logits.detach())).mean() for score in scores]).mean()
+
+
+def _to_numpy(images: Tensor):
+    """(1, 3, H, W) uint8 -> (H, W, 3) numpy."""
+    return images[0].permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _to_uint8(images: Tensor):
+    """(1, 3, H, W) float in [0, 1] -> (H, W, 3) uint8 numpy."""
+    return _to_numpy((images.float().clamp(0, 1) * 255).round().to(torch.uint8))
+
+
+def _one(info: dict[str, Any]) -> FrameInfo:
+    """The single frame's info in a collated batch."""
+    if len(info['video']) != 1:
+        raise DataError(f"a batch of {len(info['video'])} frames: a stream is fed with batch_size=1")
+    return {key: value[0].item() if isinstance(value[0], Tensor) else value[0] for key, value in info.items()}
