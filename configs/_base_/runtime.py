@@ -1,0 +1,24 @@
+"""What every run shares: log, checkpoints, pictures, devices."""
+
+custom_imports = dict(imports=['photoreal.datasets', 'photoreal.engine', 'photoreal.metrics', 'photoreal.models'])
+default_scope = 'mmengine'
+
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=3,
+                    save_best='real/psnr', rule='greater'))
+custom_hooks = [dict(type='PreviewHook'), dict(type='MetricsJsonHook')]
+log_processor = dict(by_epoch=False)
+log_level = 'INFO'
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+
+# OpenCV's own threads would fight with the data workers for the cores.
+env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+               dist_cfg=dict(backend='nccl'))
+model_wrapper_cfg = dict(type='VideoGANDataParallel')
+randomness = dict(seed=0)
+load_from = None
+resume = False

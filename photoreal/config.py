@@ -1,0 +1,132 @@
+"""Configs: load one, override keys strictly, and check all of it before anything is built.
+
+A config is a classic MMEngine Python file. A top-level variable that components take under the same name
+(``data_root``, ``modalities``, ``crop_size`` ...) can be changed once, on the command line or in a config that inherits
+it: the change reaches every component that was given the variable.
+"""
+
+import ast
+import copy
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from photoreal.errors import ConfigError
+from photoreal.registry import load_plugins, suggest
+from photoreal.validation import accepted_arguments, find_faults
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Load a config file and apply overrides.
+
+    Args:
+        path: A Python config.
+        overrides: ``key=value`` with dotted keys, values as Python literals (anything else is a string).
+
+    Raises:
+        ConfigError: No such file, it fails to run, or an override names an unknown key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob('*.py')], n=1)
+        hint = f"; did you mean '{path.with_name(near[0])}'?" if near else ''
+        raise ConfigError(f'no config file {path}{hint}')
+    try:
+        cfg = _read(path)
+    except Exception as error:  # a config is a program: it may raise anything
+        raise ConfigError(f'{path} cannot be loaded: {type(error).__name__}: {error}') from error
+    load_plugins()
+    apply_overrides(cfg, [parse_override(text) for text in overrides])
+    return cfg
+
+
+def _read(path: Path) -> Config:
+    """A config and what it inherits; variables that it changes reach the inherited components too."""
+    cfg = Config.fromfile(path, lazy_import=False)
+    for base in _bases(path):
+        inherited = _read(base)
+        for name, before in inherited.items():
+            if name in cfg and cfg[name] != before:
+                _pass_on(cfg._cfg_dict, name, before, cfg[name])
+    return cfg
+
+
+def _bases(path: Path) -> list[Path]:
+    """The files that a config names in ``_base_``."""
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.Assign) and any(getattr(target, 'id', None) == '_base_' for target in node.targets):
+            bases = ast.literal_eval(node.value)
+            return [path.parent / base for base in ([bases] if isinstance(bases, str) else bases)]
+    return []
+
+
+def check_config(cfg: Config) -> None:
+    """Check every type name and argument of a config, and that its parts agree.
+
+    Raises:
+        ConfigError: All faults at once, each with its key and the nearest known name.
+    """
+    faults = find_faults(cfg)
+    if faults:
+        raise ConfigError.from_faults(f'{cfg.filename or "the config"} has {len(faults)} fault(s):', faults)
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``a.b=1`` -> ('a.b', 1)."""
+    key, equals, value = text.partition('=')
+    if not equals or not key:
+        raise ConfigError(f"override '{text}': expected key=value, such as data_root=/path or train_cfg.max_iters=100")
+    try:
+        return key.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return key.strip(), {'true': True, 'false': False, 'none': None}.get(value.strip().lower(), value.strip())
+
+
+def apply_overrides(cfg: Config, overrides: Sequence[tuple[str, Any]]) -> None:
+    """Set keys that exist, or that the component they are given to accepts.
+
+    Raises:
+        ConfigError: A key that nothing knows, with the nearest that is known.
+    """
+    for key, value in overrides:
+        top, *rest = key.split('.')
+        before = copy.deepcopy(cfg.get(top))
+        _set(cfg._cfg_dict, key, [top, *rest], value)
+        if before is not None:
+            _pass_on(cfg._cfg_dict, top, before, cfg[top])
+
+
+def _set(node: Any, key: str, path: list[str], value: Any) -> None:
+    for i, part in enumerate(path):
+        done = '.'.join(path[:i])
+        last = i == len(path) - 1
+        if isinstance(node, (list, tuple)):
+            if not part.isdigit() or int(part) >= len(node):
+                raise ConfigError(f"override '{key}': '{done}' is a list of {len(node)} entries; expected an index "
+                                  f"from 0 to {len(node) - 1} instead of '{part}'")
+            part = int(part)
+        elif isinstance(node, dict):
+            if part not in node and not (last and part in accepted_arguments(node, done)):
+                known = {*node, *accepted_arguments(node, done)}
+                raise ConfigError(f"override '{key}': {done or 'the config'} has no key '{part}'{suggest(part, known)}")
+        else:
+            raise ConfigError(f"override '{key}': '{done}' is {node!r} and has no keys")
+        if last:
+            node[part] = ConfigDict(value) if isinstance(value, dict) else value
+        else:
+            node = node[part]
+
+
+def _pass_on(node: Any, name: str, before: Any, after: Any, top: bool = True) -> None:
+    """Give a changed top-level variable to every component that held its old value under the same name."""
+    if isinstance(node, dict):
+        if not top and name in node and node[name] == before:
+            node[name] = copy.deepcopy(after)
+        for child in node.values():
+            _pass_on(child, name, before, after, top=False)
+    elif isinstance(node, (list, tuple)):
+        for child in node:
+            _pass_on(child, name, before, after, top=False)

@@ -1,0 +1,89 @@
+"""What happens around training and test besides the steps: pictures, predictions on disk, metrics as JSON."""
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from photoreal.datasets.writers import VideoWriter, write_image, write_json
+from photoreal.structures import FrameResult
+
+
+def strip(result: FrameResult) -> np.ndarray:
+    """Input | prediction | target side by side, (H, 2*W or 3*W, 3) uint8 RGB.
+
+    The input is the untranslated render of a virtual frame, and the degraded frame of a real one where there is one.
+    """
+    height, width = result.pred.shape[:2]
+    source = result.image if result.info['domain'] == 'real' else result.frame
+    panels = [image if image.shape[:2] == (height, width) else cv2.resize(image, (width, height))
+              for image in (source, result.pred, result.target) if image is not None]
+    return np.concatenate(panels, axis=1)
+
+
+@HOOKS.register_module()
+class PreviewHook(Hook):
+    """At each validation, put one strip a video (its middle frame) into the run's visualizer (TensorBoard)."""
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                       outputs: Sequence[FrameResult] | None = None) -> None:
+        for result in outputs or ():
+            info = result.info
+            if info['index'] == info['length'] // 2:
+                runner.visualizer.add_image(f"{info['domain']}/{info['video']}", strip(result), step=runner.iter)
+
+
+@HOOKS.register_module()
+class MetricsJsonHook(Hook):
+    """Keep the metrics of every validation in ``<work_dir>/metrics.json``: a list of {iter, <metric>: value}."""
+
+    def before_train(self, runner: Runner) -> None:
+        """A resumed run goes on with what it had measured up to its checkpoint."""
+        path = Path(runner.work_dir) / 'metrics.json'
+        known = json.loads(path.read_text()) if runner.iter and path.is_file() else []
+        self.history: list[dict[str, Any]] = [entry for entry in known if entry['iter'] <= runner.iter]
+
+    @master_only
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        if metrics:
+            self.history.append({'iter': runner.iter, **{key: float(value) for key, value in metrics.items()}})
+            write_json(Path(runner.work_dir) / 'metrics.json', self.history)
+
+
+@HOOKS.register_module()
+class PredictionWriterHook(Hook):
+    """Write each prediction of a test as ``<out>/<domain>/<video>/<name>.png``, and the strips of input, prediction
+    and target as ``<out>/<domain>/<video>.mp4`` at the source's frame rate.
+
+    Args:
+        out_dir: Where to write.
+    """
+
+    def __init__(self, out_dir: str) -> None:
+        self.out_dir = Path(out_dir)
+        self._video = ExitStack()
+
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                        outputs: Sequence[FrameResult] | None = None) -> None:
+        for result in outputs or ():
+            info = result.info
+            folder = self.out_dir / info['domain'] / info['video']
+            if info['index'] == 0:
+                path = folder.with_name(folder.name + '.mp4')
+                self._writer = self._video.enter_context(VideoWriter(path, info['fps']))
+            write_image(folder / f"{info['name']}.png", result.pred)
+            self._writer.write(strip(result))
+            if info['index'] == info['length'] - 1:
+                self._video.close()
+
+    def abort(self, error: BaseException) -> None:
+        """Drop the video that is being written; to be called where a test ends by an exception."""
+        self._video.__exit__(type(error), error, error.__traceback__)

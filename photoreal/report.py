@@ -1,0 +1,28 @@
+"""Results as text."""
+
+from typing import Any
+
+
+def table(report: dict[str, Any]) -> str:
+    """The metrics of a test as a table: a row a video, a row for the mean over videos of each domain.
+
+    Args:
+        report: What :func:`photoreal.engine.runner.test` returns.
+    """
+    sections = []
+    for domain in ('real', 'virtual'):
+        videos = {name: values for name, values in report['videos'].items() if name.startswith(f'{domain}/')}
+        mean = {key.split('/', 1)[1]: value for key, value in report['mean'].items() if key.startswith(f'{domain}/')}
+        if videos:
+            sections.append(_section([*videos.items(), (f'{domain}: mean of videos', mean)], list(mean)))
+    return '\n\n'.join(sections)
+
+
+def _section(rows: list[tuple[str, dict[str, float]]], columns: list[str]) -> str:
+    cells = [['video', *columns]]
+    cells += [[name, *(f'{values[c]:.4g}' if c in values else '-' for c in columns)] for name, values in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns) + 1)]
+    lines = ['  '.join(cell.ljust(width) if i == 0 else cell.rjust(width)
+                       for i, (cell, width) in enumerate(zip(row, widths, strict=True))) for row in cells]
+    lines.insert(1, '-' * len(lines[0]))
+    return '\n'.join(lines)

@@ -1,0 +1,207 @@
+"""Find what is wrong with a config without building anything: unknown types, unknown or missing arguments,
+parts that do not agree."""
+
+import difflib
+import fnmatch
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from mmengine import registry as engine
+from mmengine.registry import Registry
+
+from photoreal.registry import DATASETS, DISCRIMINATORS, GENERATORS, LOSSES, MODALITIES, suggest
+
+
+class Place(NamedTuple):
+    """What a config key is built with, and the arguments that its builder adds."""
+
+    registry: Registry
+    added: tuple[str, ...] = ()
+    default: str | None = None  # the type where the config names none
+
+
+_DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITIES),
+            '.sampler': Place(engine.DATA_SAMPLERS, ('dataset', 'seed'))}
+PLACES: dict[str, Place] = {
+    'model': Place(engine.MODELS),
+    'model.modalities.*': Place(MODALITIES),
+    'model.generator': Place(GENERATORS, ('in_channels', 'skip')),
+    'model.discriminator': Place(DISCRIMINATORS, ('in_channels', 'scale')),
+    'model.losses.*': Place(LOSSES),
+    **{f'{phase}_dataloader{key}': place for phase in ('train', 'val', 'test') for key, place in _DATASET.items()},
+    **{f'{phase}_evaluator{key}': Place(engine.METRICS) for phase in ('val', 'test') for key in ('', '.*')},
+    'train_cfg': Place(engine.LOOPS, ('runner', 'dataloader'), 'IterBasedTrainLoop'),
+    'val_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'ValLoop'),
+    'test_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'TestLoop'),
+    'optim_wrapper.generator': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper'),
+    'optim_wrapper.generator.optimizer': Place(engine.OPTIMIZERS, ('params',)),
+    'optim_wrapper.discriminator': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper'),
+    'optim_wrapper.discriminator.optimizer': Place(engine.OPTIMIZERS, ('params',)),
+    'param_scheduler': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
+    'param_scheduler.*': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
+    'default_hooks.*': Place(engine.HOOKS),
+    'custom_hooks.*': Place(engine.HOOKS),
+    'visualizer': Place(engine.VISUALIZERS),
+    'visualizer.vis_backends.*': Place(engine.VISBACKENDS, ('save_dir',)),
+    'vis_backends.*': Place(engine.VISBACKENDS, ('save_dir',)),
+    'model_wrapper_cfg': Place(engine.MODEL_WRAPPERS, ('module', 'device_ids')),
+}
+REQUIRED = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper')
+
+
+def find_faults(cfg: Any) -> list[str]:
+    """Every fault of a config, as sentences that begin with the key."""
+    faults = [f'{key}: missing; start from configs/tecogan_multimodal.py' for key in REQUIRED if key not in cfg]
+    faults += _misspelt_sections(cfg)
+    for key, node in _walk(cfg):
+        place = _place(key)
+        if place is not None and isinstance(node, dict):
+            faults += _component_faults(key, node, place)
+        elif place is None and key.endswith('_dataloader') and isinstance(node, dict):
+            faults += _dataloader_faults(key, node)
+    return faults or _disagreements(cfg)
+
+
+def accepted_arguments(node: dict, key: str) -> set[str]:
+    """Arguments that the component configured by ``node`` at ``key`` may be given, beyond those it has."""
+    if key == '':
+        return _runner_keys()
+    place = _place(key)
+    if place is None:
+        return _loader_keys() if key.endswith('_dataloader') else set()
+    found = _lookup(place.registry, node.get('type', place.default))
+    return set(_parameters(found)[0]) - set(place.added) if found else set()
+
+
+def _walk(node: Any, key: str = '') -> Iterator[tuple[str, Any]]:
+    """Every key of the config with its value."""
+    items = node.items() if hasattr(node, 'items') else enumerate(node) if isinstance(node, (list, tuple)) else ()
+    for name, child in items:
+        path = f'{key}.{name}' if key else str(name)
+        yield path, child
+        yield from _walk(child, path)
+
+
+def _place(key: str) -> Place | None:
+    """What stands at a key; ``*`` in the table matches one level."""
+    for pattern, place in PLACES.items():
+        if pattern.count('.') == key.count('.') and fnmatch.fnmatchcase(key, pattern):
+            return place
+    return None
+
+
+def _lookup(registry: Registry, name: Any) -> Any:
+    """The class registered as ``name``, or None."""
+    if not isinstance(name, str):
+        return name
+    try:
+        return registry.get(name)
+    except (KeyError, ImportError, AttributeError):
+        return None
+
+
+def _component_faults(key: str, node: dict, place: Place) -> list[str]:
+    name = node.get('type', place.default)
+    if name is None:
+        if any(isinstance(value, dict) for value in node.values()):
+            return []  # a mapping of components: each is checked at its own key
+        return [f"{key}: has no 'type'{suggest('', place.registry.module_dict)}"]
+    found = _lookup(place.registry, name)
+    if found is None:
+        return [f"{key}.type: no {place.registry.name} is called '{name}'{suggest(name, place.registry.module_dict)}"]
+    known, required, open_ended = _parameters(found)
+    given = {k for k in node if k not in ('type', '_scope_')}
+    faults = [f"{key}.{k}: {name} takes no argument '{k}'{suggest(k, set(known) - set(place.added))}"
+              for k in sorted(given - set(known)) if not open_ended]
+    faults += [f'{key}.{k}: is derived and must not be given' for k in sorted(given & {'in_channels', 'skip'})
+               if k in place.added]
+    faults += [f"{key}: {name} needs the argument '{k}'" for k in required if k not in given | set(place.added)]
+    return faults
+
+
+@cache
+def _parameters(target: Any) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Names a class or function accepts, those it requires, and whether any other goes too.
+
+    ``**kwargs`` is followed up the bases of a class: what they accept is accepted, unless the last is open too.
+    """
+    known, required, open_ended = {}, {}, True
+    owners = [c for c in target.__mro__ if '__init__' in vars(c)] if inspect.isclass(target) else [target]
+    for owner in owners:
+        function = owner.__init__ if inspect.isclass(owner) else owner
+        if function is object.__init__:
+            open_ended = False
+            break
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except ValueError:  # written in C
+            break
+        for p in parameters[1:] if inspect.isclass(owner) else parameters:
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+                known.setdefault(p.name)
+                if p.default is p.empty and owner is owners[0]:
+                    required.setdefault(p.name)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            open_ended = False
+            break
+    return tuple(known), tuple(required), open_ended
+
+
+@cache
+def _loader_keys() -> frozenset[str]:
+    from torch.utils.data import DataLoader
+    return frozenset(inspect.signature(DataLoader.__init__).parameters) - {'self'} | {'dataset', 'sampler'}
+
+
+@cache
+def _runner_keys() -> frozenset[str]:
+    from mmengine.runner import Runner
+    return frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'}
+
+
+def _dataloader_faults(key: str, node: dict) -> list[str]:
+    faults = [f"{key}.{k}: a DataLoader takes no argument '{k}'{suggest(k, _loader_keys())}"
+              for k in node if k not in _loader_keys()]
+    return faults + [f'{key}.{k}: missing' for k in ('dataset', 'sampler') if k not in node]
+
+
+def _misspelt_sections(cfg: Any) -> list[str]:
+    """Top-level names are free (variables), so only near misses of a known section are taken for faults."""
+    faults = []
+    for name in cfg:
+        near = difflib.get_close_matches(name, _runner_keys(), n=1, cutoff=0.85)
+        if name not in _runner_keys() and near and near[0] not in cfg:
+            faults.append(f"{name}: no such section; did you mean '{near[0]}'?")
+    return faults
+
+
+def _disagreements(cfg: Any) -> list[str]:
+    """Parts that each are right and do not fit together."""
+    model, faults = cfg['model'], []
+    scale = model.get('generator', {}).get('scale', 1)
+    for phase in ('train', 'val', 'test'):
+        dataset = cfg[f'{phase}_dataloader']['dataset']
+        where = f'{phase}_dataloader.dataset'
+        if 'modalities' in dataset and 'modalities' in model and dataset['modalities'] != model['modalities']:
+            faults.append(f'{where}.modalities differs from model.modalities; give both the same variable, and '
+                          'override that one: --cfg-options modalities...')
+        if 'modalities' in dataset and dataset.get('scale', 1) != scale:
+            faults.append(f"{where}.scale={dataset.get('scale', 1)} differs from model.generator.scale={scale}")
+    image, modalities = model.get('image'), model.get('modalities', {})
+    if image is not None and image not in modalities:
+        faults.append(f"model.image='{image}' is none of the modalities{suggest(image, modalities)}")
+    return faults + _crop_faults(cfg, scale)
+
+
+def _crop_faults(cfg: Any, scale: int) -> list[str]:
+    side = (cfg['model'].get('discriminator') or {}).get('spatial_size')
+    crop = cfg['train_dataloader']['dataset'].get('crop_size')
+    if side is None or crop is None:
+        return []
+    found = {crop} if isinstance(crop, int) else set(crop)
+    if {c * scale for c in found} == {side}:
+        return []
+    return [f'model.discriminator.spatial_size={side} does not fit crops of crop_size * scale = {crop} * {scale}: set '
+            'it to their product, or to None for crops of any size']

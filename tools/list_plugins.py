@@ -1,0 +1,27 @@
+"""List every plugin that a config can name: name, channels, where it is written, what it is, where it came from.
+
+example: python tools/list_plugins.py modality
+"""
+
+import argparse
+
+from photoreal.cli import run_tool
+
+FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('family', nargs='?', choices=FAMILIES, help='only this family')
+    args = parser.parse_args()
+    from photoreal.plugins import describe_plugins
+    for family in [args.family] if args.family else FAMILIES:
+        print(f'{family}:')
+        rows = describe_plugins(family)
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
+        for row in rows:
+            print('  ' + '  '.join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+
+
+if __name__ == '__main__':
+    run_tool(main)

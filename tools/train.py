@@ -1,0 +1,46 @@
+"""Train a model.
+
+example: python tools/train.py configs/tecogan_multimodal.py --cfg-options data_root=/path/to/data
+"""
+
+import argparse
+from pathlib import Path
+
+from photoreal.cli import add_config_options, run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_config_options(parser)
+    parser.add_argument('--work-dir', help='where everything of this run goes (default: work_dirs/<config name>)')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CKPT',
+                        help='continue a run: from CKPT, or from the newest checkpoint in the work dir')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: bfloat16 on CPU and GPU')
+    parser.add_argument('--dry-run', action='store_true',
+                        help='check config and data, put one batch through the model, write nothing')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from photoreal.config import check_config, load_config
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    check_config(cfg)
+
+    from photoreal.engine import runner
+    from photoreal.engine.optim import use_mixed_precision
+    if args.amp:
+        use_mixed_precision(cfg)
+    if args.resume:
+        runner.resume_from(cfg, args.resume)
+    if args.dry_run:
+        print(runner.dry_run(cfg))
+        return
+    runner.train(cfg)
+    print(f'done: checkpoints, log, metrics and TensorBoard pictures are in {cfg.work_dir}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
