@@ -64,10 +64,15 @@ def convert_weights_file(source: str | Path, target: str | Path) -> str:
     try:
         state = torch.load(source, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises many kinds for what is no weights file
-        raise CheckpointError(f'{source} cannot be read as a weights file: {error}') from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise CheckpointError(f'{source} cannot be read as a weights file: it is damaged, or holds more than weights '
+                              f'({type(error).__name__}: {str(error).splitlines()[0]})') from error
+    if not isinstance(state, dict) or \
+            not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         raise CheckpointError(f'{source} does not hold a plain dict of tensors: expected a G_iterN.pth or D_iterN.pth')
-    converted = convert_weights(state)
+    try:
+        converted = convert_weights(state)
+    except CheckpointError as error:
+        raise CheckpointError(f'{source}: {error}') from error
     part = 'discriminator' if 'trunk.conv_in.0.weight' in converted else 'generator'
     with atomic_path(target) as temporary:
         torch.save({'state_dict': {f'{part}.{key}': value for key, value in converted.items()}}, temporary)

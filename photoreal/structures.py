@@ -47,6 +47,7 @@ class FrameResult:
     target: np.ndarray | None  # (H, W, 3) ground truth; None for the virtual domain
     image: np.ndarray | None  # (H, W, 3) the degraded image modality at the size of pred; None without one
     info: FrameInfo
+    labels: np.ndarray | None = None  # (h', w') uint8 classes of the first label map, 255 none; None without one
 
 
 @dataclass(frozen=True)

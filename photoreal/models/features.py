@@ -1,10 +1,13 @@
 """Networks trained on photographs whose inner layers serve as a measure of likeness.
 
-SqueezeNet 1.1 (Iandola et al., arXiv 1602.07360) comes with the package; VGG19 (Simonyan and Zisserman,
-arXiv 1409.1556) takes torchvision's weights file, found or downloaded by :func:`find_weights`.
+SqueezeNet 1.1 (Iandola et al., arXiv 1602.07360) comes with the package; VGG16 and VGG19 (Simonyan and Zisserman,
+arXiv 1409.1556) and AlexNet (Krizhevsky, arXiv 1404.5997) take torchvision's weights files, found or downloaded by
+:func:`find_weights`.
 """
 
 import os
+import re
+import socket
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +19,13 @@ from torch import Tensor, nn
 from photoreal.errors import CheckpointError, ConfigError
 from photoreal.registry import suggest
 
-VGG19_URL = 'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth'
+# Backbone -> its weights file. What follows the dash in a name of torchvision's is the beginning of the file's SHA256.
+WEIGHTS_URLS = {
+    'vgg16': 'https://download.pytorch.org/models/vgg16-397923af.pth',
+    'vgg19': 'https://download.pytorch.org/models/vgg19-dcbb9e9d.pth',
+    'alexnet': 'https://download.pytorch.org/models/alexnet-owt-7be5be79.pth',
+}
+DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
 
 
 class FeatureNet(nn.Module):
@@ -49,7 +58,7 @@ class FeatureNet(nn.Module):
         self.register_buffer('std', torch.tensor(self.STD).view(3, 1, 1), persistent=False)
         # The weights come from their own file and never change: leave them out of checkpoints.
         self.register_state_dict_post_hook(_leave_out)
-        self.register_load_state_dict_post_hook(_not_missing)
+        self.register_load_state_dict_pre_hook(_keep_own)
 
     def load(self, state: dict[str, Tensor], origin: str) -> None:
         """Take the weights under torchvision's names (``features.N...``); what lies deeper is left out.
@@ -88,9 +97,9 @@ def _leave_out(net: nn.Module, state: dict, prefix: str, metadata: dict) -> None
         del state[key]
 
 
-def _not_missing(net: nn.Module, incompatible) -> None:
-    own = tuple(name for name, _ in net.named_parameters())
-    incompatible.missing_keys[:] = [key for key in incompatible.missing_keys if not key.endswith(own)]
+def _keep_own(net: nn.Module, state: dict, prefix: str, *rest) -> None:
+    # What is loaded here is this net's alone: a hook that runs later would see the keys that all others miss, too.
+    state.update({prefix + name: parameter.data for name, parameter in net.named_parameters()})
 
 
 class Fire(nn.Module):
@@ -128,15 +137,15 @@ class SqueezeNetFeatures(FeatureNet):
         return super().prepare(x.flip(1))
 
 
-class VGG19Features(FeatureNet):
-    """VGG19 as torchvision trained it. Layers: 'relu1_1' ... 'relu5_4'."""
+class VGGFeatures(FeatureNet):
+    """VGG as torchvision trained it. Layers: 'relu1_1' ... 'relu5_3', in VGG19 'relu5_4'."""
 
     MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    USUAL = ('relu2_2', 'relu3_4', 'relu4_4', 'relu5_4')
+    DEPTHS: tuple[int, ...]  # convolutions of each of the five blocks
 
     def __init__(self, layers: Sequence[str] | None = None) -> None:
         stack, names, channels = [], {}, 3
-        for block, (width, depth) in enumerate([(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)], 1):
+        for block, (width, depth) in enumerate(zip((64, 128, 256, 512, 512), self.DEPTHS, strict=True), 1):
             for conv in range(1, depth + 1):
                 stack += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
                 names[f'relu{block}_{conv}'], channels = len(stack) - 1, width
@@ -144,7 +153,37 @@ class VGG19Features(FeatureNet):
         super().__init__(stack, names, layers or self.USUAL)
 
 
-BACKBONES: dict[str, type[FeatureNet]] = {'squeezenet1_1': SqueezeNetFeatures, 'vgg19': VGG19Features}
+class VGG16Features(VGGFeatures):
+    """VGG16."""
+
+    DEPTHS = (2, 2, 3, 3, 3)
+    USUAL = ('relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3')
+
+
+class VGG19Features(VGGFeatures):
+    """VGG19."""
+
+    DEPTHS = (2, 2, 4, 4, 4)
+    USUAL = ('relu2_2', 'relu3_4', 'relu4_4', 'relu5_4')
+
+
+class AlexNetFeatures(FeatureNet):
+    """AlexNet as torchvision trained it. Layers: 'relu1' ... 'relu5'."""
+
+    MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    USUAL = ('relu1', 'relu2', 'relu3', 'relu4', 'relu5')
+
+    def __init__(self, layers: Sequence[str] | None = None) -> None:
+        stack = [nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+                 nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+                 nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+                 nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()]
+        names = {'relu1': 1, 'relu2': 4, 'relu3': 7, 'relu4': 9, 'relu5': 11}
+        super().__init__(stack, names, layers or self.USUAL)
+
+
+BACKBONES: dict[str, type[FeatureNet]] = {'squeezenet1_1': SqueezeNetFeatures, 'vgg16': VGG16Features,
+                                          'vgg19': VGG19Features, 'alexnet': AlexNetFeatures}
 
 
 def build_features(backbone: str, layers: Sequence[str] | None = None, weights: str | None = None) -> FeatureNet:
@@ -167,7 +206,8 @@ def build_features(backbone: str, layers: Sequence[str] | None = None, weights: 
         try:
             state = torch.load(path, map_location='cpu', weights_only=True)
         except Exception as error:  # torch raises many kinds for what is no weights file
-            raise CheckpointError(f"cannot read the {backbone} weights '{path}': {error}") from error
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"cannot read the {backbone} weights '{path}': {reason}") from error
         net.load(state, str(path))
     return net
 
@@ -184,22 +224,42 @@ def find_weights(backbone: str, path: str | None = None) -> Path:
         if not Path(path).is_file():
             raise CheckpointError(f"weights='{path}' of {backbone}: no such file")
         return Path(path)
-    if backbone != 'vgg19':
+    if backbone not in WEIGHTS_URLS:
         raise CheckpointError(f'no weights file is known for {backbone}: give its path with weights=')
-    name = VGG19_URL.rsplit('/', 1)[1]
+    return fetch_file(WEIGHTS_URLS[backbone], f'the {backbone} weights')
+
+
+def fetch_file(url: str, what: str) -> Path:
+    """A file of weights from ``$PHOTOREAL_WEIGHTS`` or torch hub's cache; else downloaded into the latter.
+
+    Args:
+        url: Where it is published; its last part is the name it is looked for under.
+        what: What it is, for the message.
+
+    Raises:
+        CheckpointError: It is nowhere and cannot be downloaded; the message says where to put it.
+    """
+    name = url.rsplit('/', 1)[1]
     cache = Path(torch.hub.get_dir()) / 'checkpoints' / name
     own = Path(os.environ['PHOTOREAL_WEIGHTS']) / name if 'PHOTOREAL_WEIGHTS' in os.environ else None
     for candidate in filter(None, (own, cache)):
         if candidate.is_file():
             return candidate
+    checksum = re.search(r'-([0-9a-f]{8})\.pth$', name)
+    patience = socket.getdefaulttimeout()
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(VGG19_URL, str(cache), hash_prefix='dcbb9e9d')
+        # torch waits for ever where a firewall swallows what is sent.
+        socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+        torch.hub.download_url_to_file(url, str(cache), hash_prefix=checksum and checksum.group(1))
     except (OSError, RuntimeError) as error:
         raise CheckpointError(
-            f'the VGG19 weights are not here and cannot be downloaded ({error}).\n'
-            f'  - put {name} from {VGG19_URL} into {own.parent if own else cache.parent}, or into a folder that '
+            f'{what} are not here and cannot be downloaded ({error}).\n'
+            f'  - put {name} from {url} into {own.parent if own else cache.parent}, or into a folder that '
             f'$PHOTOREAL_WEIGHTS names, or give its path: weights=...\n'
-            "  - or use the backbone that comes with the package: backbone='squeezenet1_1'\n"
-            '  - or switch the loss off: --cfg-options model.losses.perceptual=None') from error
+            '  - or use the backbone that comes with the package: squeezenet1_1\n'
+            '  - or leave out the loss or metric that asks for it; a loss: --cfg-options model.losses.<name>=None'
+        ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
     return cache

@@ -1,10 +1,17 @@
 """The few operations that several architectures share. Legend: N batch, c channels, H height, W width, s scale."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
+
+
+def wide(x: Tensor) -> Tensor:
+    """At least float32: losses and positions are not computed in half precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def backward_warp(x: Tensor, flow: Tensor) -> Tensor:
@@ -18,16 +25,34 @@ def backward_warp(x: Tensor, flow: Tensor) -> Tensor:
         (N, c, H, W), float32 or wider: positions in bfloat16 would be off by pixels.
     """
     _, _, height, width = x.shape
-    dtype = torch.promote_types(flow.dtype, torch.float32)
-    # Positions run from -1 to 1 (the centres of the corner pixels). They are spaced in float32 whatever the dtype,
-    # as in the published network, whose numbers are only met with its rounding.
-    columns = torch.linspace(-1, 1, width, device=x.device, dtype=torch.float32)
-    rows = torch.linspace(-1, 1, height, device=x.device, dtype=torch.float32)[:, None]
-    flow = flow.to(dtype)
+    columns, rows = _positions(width, x), _positions(height, x)[:, None]
+    flow = wide(flow)
     grid = torch.stack([flow[:, 0] / (max(width - 1, 1) / 2) + columns,
                         flow[:, 1] / (max(height - 1, 1) / 2) + rows], dim=-1)  # (N, H, W, 2)
-    with torch.autocast(x.device.type, enabled=False):
-        return F.grid_sample(x.to(dtype), grid, mode='bilinear', padding_mode='border', align_corners=True)
+    return F.grid_sample(x.to(grid.dtype), grid, mode='bilinear', padding_mode='border', align_corners=True)
+
+
+def _positions(count: int, like: Tensor) -> Tensor:
+    """``count`` positions from -1 to 1, the centres of the outermost pixels, on the device of ``like``.
+
+    They are spaced in float32 whatever the dtype, as in the published network, whose numbers are only met with its
+    rounding.
+    """
+    if torch.compiler.is_compiling():
+        # linspace would tie an exported network to the size it was traced with.
+        steps = torch.arange(count, device=like.device, dtype=torch.float32)
+        return steps * (2 / max(count - 1, 1)) - 1
+    capturing = like.is_cuda and torch.cuda.is_current_stream_capturing()
+    if capturing or type(like) not in (Tensor, nn.Parameter):
+        # What is made inside a CUDA graph belongs to it, and a tensor of another kind (fake, traced) to its maker.
+        return _spaced.__wrapped__(count, like.device)
+    return _spaced(count, like.device)
+
+
+@lru_cache(maxsize=64)
+def _spaced(count: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # so that it also serves training
+        return torch.linspace(-1, 1, count, device=device, dtype=torch.float32)
 
 
 def space_to_depth(x: Tensor, scale: int) -> Tensor:

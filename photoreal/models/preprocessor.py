@@ -41,6 +41,11 @@ class ClipPreprocessor(BaseDataPreprocessor):
             data['target'] = data['target'].float() / 255
         return data
 
+    def labels(self, maps: dict[str, Tensor]) -> Tensor | None:
+        """Of ``maps``, the first that holds a class for each pixel, (..., 1, H, W) uint8; None where there is none."""
+        found = (maps[name] for name, m in self.modalities.items() if m.is_label and m.channels > 1)
+        return next((m for m in found if m.dtype == torch.uint8 and m.shape[-3] == 1), None)
+
     def image(self, condition: Tensor) -> Tensor | None:
         """The degraded frame (..., 3, H, W) within a condition (..., C, H, W)."""
         at = self.layout.image_slice

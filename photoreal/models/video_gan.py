@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Modality
 from photoreal.models.generators import Generator, State
+from photoreal.models.layers import wide
 from photoreal.models.losses import Loss
 from photoreal.models.preprocessor import ClipPreprocessor
 from photoreal.registry import DISCRIMINATORS, GENERATORS, LOSSES
@@ -68,6 +69,9 @@ class VideoGAN(BaseModel):
         self._stream: tuple[FrameInfo, State] | None = None
 
     def _check_losses(self) -> None:
+        if not self.losses:
+            raise ConfigError('model.losses has none that is not None: configure at least one, such as '
+                              "pixel=dict(type='PixelLoss')")
         players = [name for name, loss in self.losses.items() if loss.trains_discriminator]
         if self.discriminator is not None and not players:
             raise ConfigError('model.discriminator is configured, but none of model.losses trains it: add '
@@ -87,7 +91,8 @@ class VideoGAN(BaseModel):
 
         Returns:
             What to log: ``g_<loss>`` for each loss (weight applied) and ``g_total``; with a discriminator ``d_total``,
-            the mean logits ``d_real`` and ``d_fake``, its lead ``d_lead`` and the count of its updates so far.
+            the mean logits ``d_real`` and ``d_fake``, its lead ``d_lead``, its accuracy ``d_accuracy`` (in what share
+            of places the real clip has the higher logit) and the count of its updates so far, ``d_updates``.
         """
         return self.train_on(self.data_preprocessor(data, training=True), optim_wrapper)
 
@@ -97,7 +102,7 @@ class VideoGAN(BaseModel):
         wrapper = optim_wrapper['generator']
         with wrapper.optim_context(self.generator):
             output: GeneratorOutput = self.generator(context.condition)
-        context.pred, context.flow = _wide(output.pred), output.flow
+        context.pred, context.flow = wide(output.pred), output.flow
         logs = {}
         if self.discriminator is not None:
             judged = self._detached(context)
@@ -146,9 +151,12 @@ class VideoGAN(BaseModel):
         if self.update_threshold is None or lead < self.update_threshold:
             wrapper.update_params(total)
             self.discriminator_updates += 1
-        return {'d_total': total.detach(), 'd_real': _mean_logit(context.real_scores),
+        logs = {'d_total': total.detach(), 'd_real': _mean_logit(context.real_scores),
                 'd_fake': _mean_logit(context.fake_scores), 'd_lead': lead,
+                'd_accuracy': _accuracy(context.real_scores, context.fake_scores),
                 'd_updates': self.discriminator_updates.clone()}
+        context.real_scores, context.fake_scores = _detached_scores(context.real_scores), None
+        return logs
 
     # Use --------------------------------------------------------------------------------------------------------
 
@@ -171,6 +179,7 @@ class VideoGAN(BaseModel):
         Raises:
             DataError: Frames do not come one by one and in order.
         """
+        labels = self.data_preprocessor.labels(data['maps'])
         data = self.data_preprocessor(data)
         condition, info = data['condition'], _one(data['info'])
         state = self._follow(info, condition)
@@ -182,7 +191,8 @@ class VideoGAN(BaseModel):
             image = F.interpolate(image, scale_factor=self.scale, mode='bicubic', align_corners=False)
         return [FrameResult(
             pred=pred, frame=_to_numpy(frame), target=_to_numpy(frame) if info['domain'] == 'real' else None,
-            image=None if image is None else _to_uint8(image), info=info)]
+            image=None if image is None else _to_uint8(image), info=info,
+            labels=None if labels is None else labels[0, 0].cpu().numpy())]
 
     val_step = test_step
 
@@ -209,11 +219,14 @@ def _with(derived: dict[str, Any], cfg: dict[str, Any], who: str) -> dict[str, A
 @contextmanager
 def _frozen(net: nn.Module) -> Iterator[None]:
     """Gradients flow through ``net``, none stay in it."""
-    net.requires_grad_(False)
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        net.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def _module(net: nn.Module) -> nn.Module:
@@ -221,17 +234,20 @@ def _module(net: nn.Module) -> nn.Module:
     return getattr(net, 'module', net)
 
 
-def _wide(x: Tensor) -> Tensor:
-    """At least float32: losses are not computed in half precision."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def _detached_scores(scores: list[Score]) -> list[Score]:
+    return [Score(score.logits.detach(), [feature.detach() for feature in score.features]) for score in scores]
 
 
 def _mean_logit(scores: list[Score]) -> Tensor:
-    return torch.stack([_wide(score.logits.detach()).mean() for score in scores]).mean()
+    return torch.stack([wide(score.logits.detach()).mean() for score in scores]).mean()
+
+
+def _accuracy(real: list[Score], fake: list[Score]) -> Tensor:
+    return torch.stack([(r.logits > f.logits).float().mean() for r, f in zip(real, fake, strict=True)]).mean()
 
 
 def _log_sigmoid(scores: list[Score]) -> Tensor:
-    return torch.stack([F.logsigmoid(_wide(score.logits.detach())).mean() for score in scores]).mean()
+    return torch.stack([F.logsigmoid(wide(score.logits.detach())).mean() for score in scores]).mean()
 
 
 def _to_numpy(images: Tensor):

@@ -161,6 +161,15 @@ class ModalityContract:
         torch.testing.assert_close(modality.encode(raw[1]), batch[1], rtol=0, atol=0)
         torch.testing.assert_close(modality.encode(raw[1, 0]), batch[1, 0], rtol=0, atol=0)
 
+    def test_show_makes_pictures(self) -> None:
+        modality = self.make()
+        encoded = modality.encode(self._raw(modality))
+        picture = modality.show(encoded)
+        assert picture.dtype == np.uint8, f'show gave {picture.dtype}, expected uint8'
+        assert picture.shape == (*encoded.shape[:2], *encoded.shape[3:], 3), \
+            f'show made {picture.shape} of {tuple(encoded.shape)}'
+        np.testing.assert_array_equal(modality.show(encoded[0, 0]), picture[0, 0])
+
     def test_encode_stays_on_the_device(self) -> None:
         modality = self.make()
         raw = self._raw(modality)

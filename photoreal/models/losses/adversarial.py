@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photoreal.errors import ConfigError
+from photoreal.models.layers import wide
 from photoreal.models.losses.base import Loss, distance
 from photoreal.registry import LOSSES, suggest
 from photoreal.structures import ClipContext, Score
@@ -44,10 +45,11 @@ class AdversarialLoss(Loss):
 
     def _wish(self, logits: Tensor) -> Tensor:
         """How far from real the generator's clip still looks."""
-        return -logits.mean() if self.kind == 'hinge' else self._judge(logits, True)
+        return -wide(logits).mean() if self.kind == 'hinge' else self._judge(logits, True)
 
     def _judge(self, logits: Tensor, real: bool) -> Tensor:
         """How wrong the discriminator is about a clip that is real or not."""
+        logits = wide(logits)
         if self.kind == 'hinge':
             return F.relu(1 - logits if real else 1 + logits).mean()
         label = torch.full_like(logits, float(real))
@@ -79,7 +81,7 @@ class FeatureMatchingLoss(Loss):
         if len(fake.features) != len(self.norms):
             raise ConfigError(f'FeatureMatchingLoss: norms={self.norms} has {len(self.norms)} entries, but the '
                               f'discriminator gives {len(fake.features)} feature maps: give one divisor for each')
-        return sum(self.distance(f, r.detach()) / norm
+        return sum(self.distance(wide(f), wide(r.detach())) / norm
                    for r, f, norm in zip(real.features, fake.features, self.norms, strict=True))
 
 

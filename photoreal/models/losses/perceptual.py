@@ -12,6 +12,7 @@ from torch import Tensor
 
 from photoreal.errors import ConfigError
 from photoreal.models.features import build_features
+from photoreal.models.layers import wide
 from photoreal.models.losses.base import Loss
 from photoreal.registry import LOSSES
 from photoreal.structures import ClipContext
@@ -41,10 +42,13 @@ class PerceptualLoss(Loss):
         if kind not in ('cosine', 'l1'):
             raise ConfigError(f"PerceptualLoss: kind='{kind}': expected 'cosine' or 'l1'")
         self.features = build_features(backbone, layers, weights)
-        self.layer_weights = tuple(layer_weights or [1.0] * len(self.features.layers))
-        if len(self.layer_weights) != len(self.features.layers):
-            raise ConfigError(f'PerceptualLoss: layer_weights has {len(self.layer_weights)} entries for '
-                              f'{len(self.features.layers)} layers {self.features.layers}')
+        named = tuple(layers or self.features.layers)
+        layer_weights = tuple(layer_weights or [1.0] * len(named))
+        if len(layer_weights) != len(named):
+            raise ConfigError(f'PerceptualLoss: layer_weights has {len(layer_weights)} entries for {len(named)} layers '
+                              f'{named}')
+        weight_of = dict(zip(named, layer_weights))  # the net gives its layers from shallow to deep
+        self.layer_weights = tuple(weight_of[layer] for layer in self.features.layers)
         self.kind = kind
 
     def forward(self, context: ClipContext) -> Tensor:
@@ -57,4 +61,5 @@ class PerceptualLoss(Loss):
         return self.weight * sum(terms)
 
     def _distance(self, a: Tensor, b: Tensor) -> Tensor:
+        a, b = wide(a), wide(b)  # near 1 a cosine in bfloat16 has steps of 0.004
         return F.l1_loss(a, b) if self.kind == 'l1' else (1 - F.cosine_similarity(a, b, dim=1)).mean()

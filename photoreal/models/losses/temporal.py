@@ -29,6 +29,7 @@ class WarpingLoss(Loss):
 
     def forward(self, context: ClipContext) -> Tensor:
         clip = context.need(self.source, 'WarpingLoss')
+        _check_length(clip.shape[1], 'WarpingLoss')
         flow = context.need('flow', 'WarpingLoss').flatten(0, 1)  # (N*(T-1), 2, H, W)
         frames = clip.flatten(0, 1)  # (N*T, c, H, W)
         if frames.shape[-2:] != flow.shape[-2:]:
@@ -60,4 +61,12 @@ class PingPongLoss(Loss):
             raise ConfigError('PingPongLoss needs a clip that runs forward and back again; VideoGAN arranges that '
                               'where the loss is one of its losses')
         half = pred.shape[1] // 2
+        _check_length(half + 1, 'PingPongLoss')
         return self.weight * self.distance(pred[:, :half], pred[:, half + 1:].flip(1))
+
+
+def _check_length(frames: int, who: str) -> None:
+    # The mean over no pair of frames is not a number, and training would go on with it.
+    if frames < 2:
+        raise ConfigError(f'{who} needs clips of at least 2 frames, got {frames}: raise clip_length, or leave this '
+                          'loss out')
