@@ -34,6 +34,25 @@ class _Plan:
         return self.before[max(0, len(self.before) - modality.context):]
 
 
+@dataclass(frozen=True)
+class ClipChoice:
+    """What was drawn for one clip, for people to read.
+
+    Attributes:
+        video: Where the frames come from.
+        indices: Numbers of its frames, T of them.
+        windows: The window of each of the T frames, in pixels of the condition, before mirroring.
+        flip: Whether the clip is mirrored left to right.
+        params: Name of a modality -> the parameters of its ``compute``.
+    """
+
+    video: VideoRecord
+    indices: list[int]
+    windows: list[Window]
+    flip: bool
+    params: dict[str, dict[str, Any]]
+
+
 @DATASETS.register_module()
 class ClipDataset(Dataset):
     """Clips of one domain for training; an epoch has one clip for every frame, which the clip starts with.
@@ -46,7 +65,7 @@ class ClipDataset(Dataset):
     Self-Supervision for GAN-based Video Generation", 2020).
 
     Args:
-        data_root: The data set's folder.
+        data_root: The data set's folder, or an LMDB that it was packed into.
         modalities: Name -> modality or its config.
         split: ``train`` or ``val``.
         domain: ``real`` or ``virtual``.
@@ -109,14 +128,25 @@ class ClipDataset(Dataset):
         """Clips an epoch."""
         return int(self._ends[-1])
 
-    def __getitem__(self, k: int) -> ClipItem:
+    def describe(self, k: int) -> ClipChoice:
+        """What item k is, without reading it."""
+        video, plan, params = self._draw(k)
+        length = self.clip_length
+        still, moving = len(plan.indices) == 1, len(plan.windows) > 1
+        return ClipChoice(video, plan.indices * length if still else plan.indices,
+                          plan.windows if moving else plan.windows * length, plan.flip, params)
+
+    def _draw(self, k: int) -> tuple[VideoRecord, _Plan, dict[str, dict[str, Any]]]:
         if k < 0:
             raise IndexError(f'clip {k}; expected 0 or more')
         epoch, index = divmod(k, len(self))
         rng = np.random.default_rng([self.seed, epoch, index])
         video, start = self._find(epoch, index)
         plan = self._choose(rng, video, start)
-        params = {name: modality.sample(rng) for name, modality in self.modalities.items()}
+        return video, plan, {name: modality.sample(rng) for name, modality in self.modalities.items()}
+
+    def __getitem__(self, k: int) -> ClipItem:
+        video, plan, params = self._draw(k)
         maps, target = self._compute(video, plan, params)
         for name, modality in self.modalities.items():
             if modality.folder is not None:

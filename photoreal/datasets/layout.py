@@ -1,7 +1,7 @@
 """Finds the videos of a data set, and checks all of it before anything is trained on it.
 
 The layout: ``<root>/<split>/<domain>/<video>/{frames,<modality>...}/<name>.png``, where ``frames.mp4`` may stand for
-the folder ``frames/``, and ``<modality>.mp4`` likewise.
+the folder ``frames/``, and ``<modality>.mp4`` likewise; or an LMDB of all that.
 """
 
 import os
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import FrameSource, open_source, size_text, visible
 from photoreal.errors import DataError
 from photoreal.modalities.base import Modality
@@ -36,7 +37,7 @@ class VideoRecord:
     name: str
     domain: str
     split: str
-    path: Path
+    path: Path | LmdbPath
     frames: FrameSource
     recorded: dict[str, FrameSource]
 
@@ -59,7 +60,7 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
     """Find the videos and check everything that can be checked without decoding them.
 
     Args:
-        data_root: The data set's folder.
+        data_root: The data set's folder, or an LMDB that it was packed into.
         split: ``train`` or ``val``.
         domains: Some of ``real`` and ``virtual``.
         modalities: Those with a ``folder`` must be recorded beside the frames.
@@ -72,7 +73,24 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
     Raises:
         DataError: It lists all faults, each with its path.
     """
-    root = Path(data_root)
+    videos, faults = survey(data_root, split, domains, modalities, min_length=min_length, min_size=min_size)
+    if faults:
+        count = f'{len(faults)} faults' if len(faults) > 1 else 'a fault'
+        raise DataError.from_faults(f'{data_root}: found {count} in the data (split {split}):', faults)
+    return videos
+
+
+def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
+           min_length: int = 1, min_size: tuple[int, int] = (1, 1)) -> tuple[list[VideoRecord], list[str]]:
+    """As :func:`scan`, for those who want to see the sound videos too where others have faults.
+
+    Returns:
+        The videos without faults, and all faults of the others.
+
+    Raises:
+        DataError: The data root is no folder.
+    """
+    root = data_path(data_root)
     if not root.is_dir():
         is_sample = root.parts[-2:] == ('data', 'sample')
         remedy = ("run 'make sample', which makes it" if is_sample else
@@ -80,22 +98,22 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
         raise DataError(f'{root}: the data root is no folder that exists; {remedy}')
     folders = {name: modality.folder for name, modality in modalities.items() if modality.folder is not None}
     faults: list[str] = []
-    opened: list[tuple[str, Path, dict[str, FrameSource]]] = []
+    opened: list[tuple[str, Path | LmdbPath, dict[str, FrameSource]]] = []
     for domain in domains:
         for path in _video_folders(root, split, domain, faults):
             opened.append((domain, path, _open_sources(path, folders, faults)))
     sizes = _probe([source for *_, sources in opened for source in sources.values()])
-    for _, path, sources in opened:
-        faults.extend(_faults_of_video(path, sources, sizes, min_length, min_size))
-    if faults:
-        count = f'{len(faults)} faults' if len(faults) > 1 else 'a fault'
-        raise DataError.from_faults(f'{root}: found {count} in the data (split {split}):', faults)
-    return [VideoRecord(path.name, domain, split, path, sources['frames'],
-                        {name: sources[folder] for name, folder in folders.items()})
-            for domain, path, sources in opened]
+    videos = []
+    for domain, path, sources in opened:
+        found = _faults_of_video(path, sources, sizes, min_length, min_size)
+        faults.extend(found)
+        if not found and {'frames', *folders.values()} <= sources.keys():
+            videos.append(VideoRecord(path.name, domain, split, path, sources['frames'],
+                                      {name: sources[folder] for name, folder in folders.items()}))
+    return videos, faults
 
 
-def _video_folders(root: Path, split: str, domain: str, faults: list[str]) -> list[Path]:
+def _video_folders(root: Path | LmdbPath, split: str, domain: str, faults: list[str]) -> list[Path | LmdbPath]:
     folder = root / split / domain
     if folder.is_dir():
         found = visible(folder)
@@ -111,7 +129,7 @@ def _video_folders(root: Path, split: str, domain: str, faults: list[str]) -> li
     return []
 
 
-def _open_sources(path: Path, folders: Mapping[str, str], faults: list[str]) -> dict[str, FrameSource]:
+def _open_sources(path: Path | LmdbPath, folders: Mapping[str, str], faults: list[str]) -> dict[str, FrameSource]:
     sources: dict[str, FrameSource] = {}
     wanted = {'frames': 'every video needs its frames'}
     for name, folder in folders.items():
@@ -133,11 +151,11 @@ def _open_sources(path: Path, folders: Mapping[str, str], faults: list[str]) -> 
     return sources
 
 
-def _probe(sources: Iterable[FrameSource]) -> dict[Path, list[tuple[int, int] | DataError]]:
+def _probe(sources: Iterable[FrameSource]) -> dict[Path | LmdbPath, list[tuple[int, int] | DataError]]:
     """Path of a source -> the size of every frame, or why it cannot be read."""
     tasks = [(source, range(start, min(start + _CHUNK, len(source))))
              for source in sources for start in range(0, len(source), _CHUNK)]
-    sizes: dict[Path, list[tuple[int, int] | DataError]] = {}
+    sizes: dict[Path | LmdbPath, list[tuple[int, int] | DataError]] = {}
     with ThreadPoolExecutor() as pool:
         for (source, _), found in zip(tasks, pool.map(lambda task: _probe_some(*task), tasks), strict=True):
             sizes.setdefault(source.path, []).extend(found)
@@ -154,8 +172,8 @@ def _probe_some(source: FrameSource, span: range) -> list[tuple[int, int] | Data
     return found
 
 
-def _faults_of_video(path: Path, sources: Mapping[str, FrameSource],
-                     sizes: Mapping[Path, list[tuple[int, int] | DataError]],
+def _faults_of_video(path: Path | LmdbPath, sources: Mapping[str, FrameSource],
+                     sizes: Mapping[Path | LmdbPath, list[tuple[int, int] | DataError]],
                      min_length: int, min_size: tuple[int, int]) -> list[str]:
     faults: list[str] = []
     frames = sources.get('frames')
@@ -215,6 +233,6 @@ def _some(names: Sequence[str]) -> str:
     return shown + (f' and {len(names) - _LISTED} more' if len(names) > _LISTED else '')
 
 
-def _cut(faults: list[str], folder: Path) -> list[str]:
+def _cut(faults: list[str], folder: Path | LmdbPath) -> list[str]:
     more = len(faults) - _LISTED
     return faults if more <= 0 else [*faults[:_LISTED], f'{folder}: the same holds for {more} more files in it']

@@ -4,7 +4,6 @@ Orientation tags (EXIF, rotation of a video) are ignored throughout: pixels come
 and recorded maps always fit each other.
 """
 
-import io
 import json
 import os
 import re
@@ -13,12 +12,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
-import cv2
 import numpy as np
-from PIL import Image
 
+from photoreal.datasets.lmdb_path import LmdbPath, data_path
+from photoreal.datasets.pictures import (
+    ARRAY_SUFFIX,
+    array_error,
+    array_view,
+    decode_picture,
+    probe_picture,
+)
 from photoreal.datasets.transforms import Window
 from photoreal.datasets.video import VideoIndex, decoder, index_video
 from photoreal.errors import DataError
@@ -29,8 +33,6 @@ VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpe
 DEFAULT_FPS = 25.0
 
 _LITTER = ('thumbs.db', 'desktop.ini')
-_TAIL = 4096  # bytes; some cameras append a little after the end marker
-_ENDS = {b'\x89PNG': b'IEND\xaeB`\x82', b'\xff\xd8': b'\xff\xd9'}
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
@@ -38,7 +40,7 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', name)], name
 
 
-def visible(folder: Path) -> list[Path]:
+def visible(folder: Path | LmdbPath) -> list[Path | LmdbPath]:
     """What lies in a folder, in natural order, without hidden files and those that file managers leave behind."""
     entries = [p for p in folder.iterdir() if not p.name.startswith('.') and p.name.lower() not in _LITTER]
     return sorted(entries, key=lambda p: natural_key(p.name))
@@ -52,8 +54,8 @@ class FrameSource(ABC):
         has_file_names: Whether :attr:`names` are those of files, which tell gaps and mismatches.
     """
 
-    path: Path
-    has_file_names: ClassVar[bool]
+    path: Path | LmdbPath
+    has_file_names: bool
 
     @property
     @abstractmethod
@@ -83,8 +85,11 @@ class FrameSource(ABC):
         """
 
     @abstractmethod
-    def _decode(self, indices: Sequence[int], raw: bool) -> Iterator[np.ndarray]:
-        """Frames of ascending indices: (H, W, c) of any type, c = 1 or 3 (RGB)."""
+    def _decode(self, indices: Sequence[int], raw: bool,
+                rows: int | None) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+        """For ascending indices the size of the whole frame, and the frame, or at least as many of its upper ``rows``
+        as it has: (h, W, c) of any type, c = 1 or 3 (RGB). It is used before the next one is asked for.
+        """
 
     def __len__(self) -> int:
         return len(self.names)
@@ -109,10 +114,10 @@ class FrameSource(ABC):
         if not len(wanted) or wanted[0] < 0 or wanted[-1] >= len(self):
             raise IndexError(f'{self.path}: asked for frames {list(indices)}; it has 0 to {len(self) - 1}')
         kept: np.ndarray | None = None
-        for n, frame in enumerate(self._decode(wanted.tolist(), raw)):
+        for n, (size, frame) in enumerate(self._decode(wanted.tolist(), raw, window and window.bottom)):
             where = self.where(int(wanted[n]))
-            if frame.shape[:2] != self.size:
-                raise DataError(f'{where}: found {size_text(frame.shape)} pixels; expected {size_text(self.size)} '
+            if size != self.size:
+                raise DataError(f'{where}: found {size_text(size)} pixels; expected {size_text(self.size)} '
                                 'as in the first frame; make all frames the same size')
             frame = frame if window is None else window.cut(frame)
             frame = frame if raw else _to_rgb8(frame, where)
@@ -126,21 +131,22 @@ class FrameSource(ABC):
 
 
 class FolderSource(FrameSource):
-    """A folder of pictures in natural order of their names. Hidden files and other files are passed over.
+    """A folder of pictures in natural order of their names, on disk or in an LMDB. Other files are passed over.
 
     Args:
-        folder: The folder. ``fps`` is read from ``meta.json`` beside it; without one it is 25.
+        folder: The folder. ``fps`` is read from ``meta.json`` beside it; without one it is 25. In an LMDB a folder
+            ``frames.mp4`` holds the frames of a video file, with its ``fps`` in a ``meta.json`` among them.
 
     Raises:
         DataError: The folder holds no pictures, or two for one frame.
     """
 
-    has_file_names = True
-
-    def __init__(self, folder: str | os.PathLike) -> None:
-        self.path = Path(folder)
+    def __init__(self, folder: str | os.PathLike | LmdbPath) -> None:
+        self.path = folder if isinstance(folder, LmdbPath) else Path(folder)
+        self.has_file_names = self.path.suffix.lower() not in VIDEO_SUFFIXES
+        known = (*IMAGE_SUFFIXES, ARRAY_SUFFIX) if isinstance(folder, LmdbPath) else IMAGE_SUFFIXES
         entries = visible(self.path)
-        self._files = [p.name for p in entries if p.suffix.lower() in IMAGE_SUFFIXES]
+        self._files = [p.name for p in entries if p.suffix.lower() in known]
         if not self._files:
             others = ', '.join(sorted({p.suffix or p.name for p in entries}))
             raise DataError(f'{self.path}: found no pictures, {f"only {others}" if others else "the folder is empty"}; '
@@ -160,7 +166,7 @@ class FolderSource(FrameSource):
 
     @cached_property
     def fps(self) -> float:
-        path = self.path.parent / 'meta.json'
+        path = (self.path.parent if self.has_file_names else self.path) / 'meta.json'
         if not path.is_file():
             return DEFAULT_FPS
         try:
@@ -171,60 +177,29 @@ class FolderSource(FrameSource):
             raise DataError(f'{path}: found fps {fps!r}; expected a number above 0')
         return float(fps)
 
+    def file(self, index: int) -> Path | LmdbPath:
+        """The file of a frame."""
+        return self.path / self._files[index]
+
     def where(self, index: int) -> str:
-        return str(self.path / self._files[index])
+        return str(self.file(index))
 
     def probe(self, index: int) -> tuple[int, int]:
-        path = self.where(index)
-        try:
-            with open(path, 'rb') as file, Image.open(file) as image:
-                width, height = image.size
-                file.seek(0)
-                head = file.read(16)
-                length = file.seek(0, os.SEEK_END)
-                file.seek(max(0, length - _TAIL))
-                _check_complete(path, head, file.read())
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise _unreadable(path, error) from error
-        return height, width
+        return probe_picture(self.file(index))
 
-    def _decode(self, indices: Sequence[int], raw: bool) -> Iterator[np.ndarray]:
+    def _decode(self, indices: Sequence[int], raw: bool,
+                rows: int | None) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
         for index in indices:
-            yield _decode_image(self.where(index), raw)
-
-
-def _unreadable(path: str, error: Exception | None) -> DataError:
-    found = getattr(error, 'strerror', None)  # the operating system's reason, where it is the one that refuses
-    if found is None:
-        size = os.path.getsize(path)
-        found = f'{size} bytes that are no picture' if size else 'an empty file'
-    return DataError(f'{path}: unreadable picture: found {found}; copy or export it anew')
-
-
-def _check_complete(path: str, head: bytes, tail: bytes) -> None:
-    # Some decoders fill what is missing with grey instead of failing.
-    for magic, end in _ENDS.items():
-        if head.startswith(magic) and end not in tail:
-            raise DataError(f'{path}: unreadable picture: the file is cut short (no end marker); '
-                            'copy or export it anew')
-
-
-def _decode_image(path: str, raw: bool) -> np.ndarray:
-    try:
-        data = Path(path).read_bytes()
-        _check_complete(path, data[:16], data[-_TAIL:])
-        if raw:
-            with Image.open(io.BytesIO(data)) as image:
-                if image.mode in ('P', '1'):  # OpenCV would give the colours of the palette
-                    return np.asarray(image, dtype=np.uint8)[..., None]
-        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if stored is not None and stored.ndim == 3:
-            stored = cv2.cvtColor(np.ascontiguousarray(stored[..., :3]), cv2.COLOR_BGR2RGB)
-    except (OSError, ValueError, SyntaxError, cv2.error) as error:
-        raise _unreadable(path, error) from error
-    if stored is None:
-        raise _unreadable(path, None)
-    return stored[..., None] if stored.ndim == 2 else stored
+            path = self.file(index)
+            if path.suffix != ARRAY_SUFFIX:
+                yield decode_picture(path, raw, rows)
+                continue
+            with path.mapped() as data:
+                try:
+                    stored = array_view(data)
+                except ValueError as error:
+                    raise array_error(path, error) from error
+                yield stored.shape[:2], stored
 
 
 def _to_rgb8(frame: np.ndarray, where: str) -> np.ndarray:
@@ -246,12 +221,12 @@ class VideoSource(FrameSource):
 
     has_file_names = False
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike | LmdbPath) -> None:
+        self.path = path if isinstance(path, LmdbPath) else Path(path)
 
     @cached_property
     def _index(self) -> VideoIndex:
-        return index_video(str(self.path), DEFAULT_FPS)
+        return index_video(self.path, DEFAULT_FPS)
 
     @cached_property
     def names(self) -> list[str]:
@@ -271,22 +246,23 @@ class VideoSource(FrameSource):
 
     def probe(self, index: int) -> tuple[int, int]:
         if index == 0:  # the others have the size of the stream; decoding them all would take too long
-            return next(self._decode([0], True)).shape[:2]
+            return next(self._decode([0], True, None))[0]
         return self.size
 
-    def _decode(self, indices: Sequence[int], raw: bool) -> Iterator[np.ndarray]:
+    def _decode(self, indices: Sequence[int], raw: bool,
+                rows: int | None) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
         for index in indices:
-            frame = decoder(str(self.path), self._index.stamp, os.getpid()).fetch(self._index, index)
+            frame = decoder(self.path, self._index.stamp, os.getpid()).fetch(self._index, index)
             if frame is None:
                 raise DataError(f'{self.where(index)}: cannot be decoded, the file is damaged there; '
                                 'copy or encode it anew')
             name = frame.format.name
             stored = 'gray16le' if name.startswith('gray16') else 'gray' if name == 'gray' else 'rgb24'
             pixels = frame.to_ndarray(format=stored)
-            yield pixels[..., None] if pixels.ndim == 2 else pixels
+            yield pixels.shape[:2], pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def open_source(parent: str | os.PathLike, stem: str) -> FrameSource | None:
+def open_source(parent: str | os.PathLike | LmdbPath, stem: str) -> FrameSource | None:
     """Find the folder ``<parent>/<stem>/`` or the video file ``<parent>/<stem>.mp4`` (or another container).
 
     Returns:
@@ -295,7 +271,7 @@ def open_source(parent: str | os.PathLike, stem: str) -> FrameSource | None:
     Raises:
         DataError: There is more than one of them, or the folder holds no pictures.
     """
-    folder = Path(parent, stem)
+    folder = data_path(parent) / stem
     if not folder.parent.is_dir():
         return None
     found = [p for p in visible(folder.parent) if p.stem == folder.name and p.suffix.lower() in VIDEO_SUFFIXES]
@@ -306,7 +282,8 @@ def open_source(parent: str | os.PathLike, stem: str) -> FrameSource | None:
         raise DataError(f"{folder.parent}: found {names}; expected one home for '{stem}'; remove the others")
     if not found:
         return None
-    return FolderSource(found[0]) if found[0].is_dir() else VideoSource(found[0])
+    is_folder = found[0] == folder or (isinstance(folder, LmdbPath) and found[0].is_dir())
+    return FolderSource(found[0]) if is_folder else VideoSource(found[0])
 
 
 def size_text(shape: tuple[int, ...]) -> str:

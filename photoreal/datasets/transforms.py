@@ -104,7 +104,9 @@ def shrink(maps: np.ndarray, scale: int, *, nearest: bool = False) -> np.ndarray
 
 def to_tensor(maps: np.ndarray) -> Tensor:
     """(..., H, W, c) -> (..., c, H, W), contiguous, of the same dtype."""
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(maps, -1, -3)))
+    maps = np.ascontiguousarray(np.moveaxis(maps, -1, -3))
+    # To NumPy a mirrored axis of one pixel is contiguous; to torch it is not.
+    return torch.from_numpy(maps.copy() if min(maps.strides) < 0 else maps)
 
 
 def compute_map(name: str, modality: Modality, frames: np.ndarray, params: dict[str, Any],

@@ -1,14 +1,15 @@
 """How a video file is indexed and decoded, exact to the frame. Only ``sources.py`` uses it."""
 
-import os
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
 
+from photoreal.datasets.lmdb_path import LmdbPath
 from photoreal.errors import DataError
 
 _OPEN_DECODERS = 8  # a process: each holds a file and some full frames
@@ -41,9 +42,9 @@ class VideoIndex:
         return place if place < self.length and self.times[place] == time else None
 
 
-def _open_video(path: str) -> tuple[av.container.InputContainer, av.VideoStream]:
+def _open_video(path: Path | LmdbPath) -> tuple[av.container.InputContainer, av.VideoStream]:
     try:
-        container = av.open(path)
+        container = av.open(path.open() if isinstance(path, LmdbPath) else str(path))
     except (av.FFmpegError, OSError) as error:
         raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
     if not container.streams.video:
@@ -54,14 +55,14 @@ def _open_video(path: str) -> tuple[av.container.InputContainer, av.VideoStream]
     return container, stream
 
 
-def index_video(path: str, fps_if_unknown: float) -> VideoIndex:
+def index_video(path: Path | LmdbPath, fps_if_unknown: float) -> VideoIndex:
     """Go through a video file once, without decoding where its time stamps can be trusted.
 
     Raises:
         DataError: The file is no video, or holds no frames.
     """
     container, stream = _open_video(path)
-    stamp = os.stat(path).st_mtime_ns
+    stamp = path.stat().st_mtime_ns
     try:
         with container:
             size = (stream.codec_context.height, stream.codec_context.width)
@@ -89,7 +90,7 @@ def index_video(path: str, fps_if_unknown: float) -> VideoIndex:
 class Decoder:
     """An open video file and where in it decoding stands. Not for several threads at once."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Path | LmdbPath) -> None:
         self._path = path
         self._restart()
 
@@ -137,7 +138,7 @@ class Decoder:
 
 
 @lru_cache(maxsize=_OPEN_DECODERS)
-def decoder(path: str, stamp: int, process: int) -> Decoder:
+def decoder(path: Path | LmdbPath, stamp: int, process: int) -> Decoder:
     """The decoder of a file, kept open.
 
     Args:

@@ -51,6 +51,13 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
     Raises:
         DataError: The suffix is unknown, or cannot hold such an array.
     """
+    data = encode_image(path, image)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def encode_image(path: str | os.PathLike, image: np.ndarray) -> bytes:
+    """The bytes that :func:`write_image` would write, for pictures that lie within other files."""
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
@@ -66,8 +73,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
     done, data = cv2.imencode(suffix, image, _OPTIONS.get(suffix, []))
     if not done:
         raise DataError(f'{path}: OpenCV cannot encode an array of shape {image.shape} as {suffix}')
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+    return data.tobytes()
 
 
 def write_json(path: str | os.PathLike, data: Any) -> None:

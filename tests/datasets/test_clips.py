@@ -256,8 +256,9 @@ def test_no_still_clips_where_a_modality_needs_what_came_before(tmp_path, frames
 def test_a_frame_is_decoded_once(tmp_path, frames, monkeypatch):
     from photoreal.datasets import sources
     decoded = []
-    decode = sources._decode_image
-    monkeypatch.setattr(sources, '_decode_image', lambda path, raw: (decoded.append(path), decode(path, raw))[1])
+    decode = sources.decode_picture
+    monkeypatch.setattr(sources, 'decode_picture',
+                        lambda path, raw, rows: (decoded.append(path), decode(path, raw, rows))[1])
     dataset = _clips(tmp_path, {'blur': BoxBlur(), 'copy': Copy()}, clip_length=7)
     for k in range(COUNT):
         decoded.clear()

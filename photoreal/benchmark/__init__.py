@@ -1,0 +1,1 @@
+"""How fast the parts of a run are on this machine."""

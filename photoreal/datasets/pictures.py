@@ -1,0 +1,155 @@
+"""How one picture is probed and decoded. Only ``sources.py`` and the packing of an LMDB use it."""
+
+import io
+import stat
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from photoreal.datasets.lmdb_path import LmdbPath
+from photoreal.errors import DataError
+
+ARRAY_SUFFIX = '.npy'  # an array as NumPy writes it; in an LMDB only
+
+_TAIL = 4096  # bytes; some cameras append a little after the end marker
+_ENDS = {b'\x89PNG': b'IEND\xaeB`\x82', b'\xff\xd8': b'\xff\xd9'}
+_PNG_HEADER = struct.Struct('>8sI4sIIBBBBBI')  # signature, length, IHDR, width, height, depth, colours..., CRC
+_PNG_WHOLE_CHANNELS = (0, 2, 6)  # colour types: grey, RGB, RGBA
+_PARTIAL = 0.85  # of a PNG's rows; beyond it the whole is quicker, as OpenCV's decoder is a little faster than PIL's
+
+
+def has_palette(path: Path | LmdbPath) -> bool:
+    """Whether a picture stores indices, which are read as such or as colours.
+
+    Raises:
+        DataError: The picture is damaged.
+    """
+    try:
+        with path.open('rb') as file, Image.open(file) as image:
+            return image.mode in ('P', '1')
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+
+
+def probe_picture(path: Path | LmdbPath) -> tuple[int, int]:
+    """(height, width), found in the header.
+
+    Raises:
+        DataError: The picture is seen to be damaged.
+    """
+    try:
+        if path.suffix == ARRAY_SUFFIX:
+            with path.mapped() as data:
+                return array_view(data).shape[:2]
+        if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise DataError(f'{path}: unreadable picture: found no regular file, but a folder or a device; remove it')
+        with path.open('rb') as file, Image.open(file) as image:
+            width, height = image.size
+            file.seek(0)
+            head = file.read(16)
+            length = file.seek(0, io.SEEK_END)
+            file.seek(max(0, length - _TAIL))
+            _check_complete(path, head, file.read())
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+    return height, width
+
+
+def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[tuple[int, int], np.ndarray]:
+    """Decode a picture.
+
+    Args:
+        path: The file.
+        raw: Give the indices of a palette instead of its colours.
+        rows: No more than so many rows are needed, from the top; None: all.
+
+    Returns:
+        (height, width) of the whole picture, and its upper part or all of it: (h, W, c), c = 1 or 3 (RGB).
+
+    Raises:
+        DataError: The picture is damaged.
+    """
+    try:
+        data = path.read_bytes()
+        _check_complete(path, data[:16], data[-_TAIL:])
+        if raw:
+            with Image.open(io.BytesIO(data)) as image:
+                if image.mode in ('P', '1'):  # OpenCV would give the colours of the palette
+                    stored = np.asarray(image, dtype=np.uint8)[..., None]
+                    return stored.shape[:2], stored
+        partial = rows and _upper_png(data, rows)
+        if partial:
+            return partial
+        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if stored is not None and stored.ndim == 3:
+            stored = cv2.cvtColor(np.ascontiguousarray(stored[..., :3]), cv2.COLOR_BGR2RGB)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
+        raise _unreadable(path, error) from error
+    if stored is None:
+        raise _unreadable(path, None)
+    return stored.shape[:2], stored[..., None] if stored.ndim == 2 else stored
+
+
+def array_view(data: memoryview) -> np.ndarray:
+    """The array (H, W, c) of a NPY file, uncopied.
+
+    Raises:
+        ValueError: It is no such file, is cut short, or holds something else.
+    """
+    head = io.BytesIO(data[:4096])
+    version = np.lib.format.read_magic(head)
+    if version != (1, 0):
+        raise ValueError(f'NPY of version {version}')
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(head)
+    if is_fortran or dtype.hasobject or len(shape) != 3 or shape[2] not in (1, 3):
+        raise ValueError(f'an array of shape {shape} and type {dtype}')
+    if len(data) != head.tell() + dtype.itemsize * np.prod(shape, dtype=np.int64):
+        raise ValueError('an array that is cut short')
+    return np.ndarray(shape, dtype, buffer=data, offset=head.tell())
+
+
+def array_error(path: Path | LmdbPath, error: ValueError) -> DataError:
+    """For what :func:`array_view` refuses."""
+    return DataError(f'{path}: unreadable array: found {error}; expected (H, W, 1) or (H, W, 3); pack the data anew')
+
+
+def _upper_png(data: bytes, rows: int) -> tuple[tuple[int, int], np.ndarray] | None:
+    """The upper rows of a plain PNG; None where all of it had better be decoded.
+
+    A PNG is decoded from the top. PIL stops inflating when it has all rows, so it is told that there are no more;
+    OpenCV would go on to the end of the data. On average this saves a quarter of the time for a crop.
+    """
+    if len(data) < _PNG_HEADER.size or not data.startswith(b'\x89PNG'):
+        return None
+    signature, length, kind, width, height, depth, colours, *rest, _ = _PNG_HEADER.unpack_from(data)
+    is_plain = kind == b'IHDR' and depth == 8 and colours in _PNG_WHOLE_CHANNELS and not rest[-1]  # not interlaced
+    if not is_plain or rows > _PARTIAL * height:
+        return None
+    header = kind + struct.pack('>IIBBBBB', width, rows, depth, colours, *rest)
+    shorter = signature + struct.pack('>I', length) + header + struct.pack('>I', zlib.crc32(header))
+    try:
+        with Image.open(io.BytesIO(shorter + data[_PNG_HEADER.size:])) as image:
+            upper = np.asarray(image)
+    except (OSError, ValueError, SyntaxError):
+        return None  # PIL refuses more than damage (long texts in a PNG): OpenCV is to judge
+    return (height, width), upper[..., None] if upper.ndim == 2 else upper[..., :3]
+
+
+def _unreadable(path: Path | LmdbPath, error: Exception | None) -> DataError:
+    found = getattr(error, 'strerror', None)  # the operating system's reason, where it is the one that refuses
+    if found is None:
+        size = len(path.read_bytes())
+        found = f'{size} bytes that are no picture' if size else 'an empty file'
+    return DataError(f'{path}: unreadable picture: found {found}; copy or export it anew')
+
+
+def _check_complete(path: Path | LmdbPath, head: bytes, tail: bytes) -> None:
+    # Some decoders fill what is missing with grey instead of failing.
+    for magic, end in _ENDS.items():
+        if head.startswith(magic) and end not in tail:
+            raise DataError(f'{path}: unreadable picture: the file is cut short (no end marker); '
+                            'copy or export it anew')

@@ -1,0 +1,55 @@
+"""Measure how fast this machine is.
+
+example: python tools/benchmark.py data configs/tecogan_multimodal.py --cfg-options data_root=drive.lmdb
+"""
+
+import argparse
+from collections.abc import Callable
+
+from photoreal.cli import add_config_options, run_tool
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A type of option: a whole number of at least ``least``."""
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"found '{text}'; expected a whole number of {least} or more")
+        return int(text)
+    return parse
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_subparsers(dest='what', required=True, metavar='WHAT')
+    data = what.add_parser('data', help='the training loader by stage, and whether the model has to wait for it')
+    add_config_options(data)
+    data.add_argument('--clips', type=whole(1), default=32, help='clips to time by stage (default: %(default)s)')
+    data.add_argument('--batches', type=whole(1), default=8,
+                      help='batches to time from the loader (default: %(default)s)')
+    data.add_argument('--steps', type=whole(0), default=3,
+                      help='training steps to time; 0: no model (default: %(default)s)')
+    data.add_argument('--json', metavar='FILE', help='write the numbers there too')
+    data.set_defaults(run=run_data)
+    return parser.parse_args()
+
+
+def run_data(args: argparse.Namespace) -> None:
+    from photoreal.config import check_config, load_config
+    cfg = load_config(args.config, args.cfg_options)
+    check_config(cfg)
+
+    from photoreal.benchmark.data import measure_data
+    from photoreal.datasets.writers import write_json
+    report = measure_data(cfg, clips=args.clips, batches=args.batches, steps=args.steps)
+    print(report.as_text())
+    if args.json:
+        write_json(args.json, report.as_dict())
+
+
+def main() -> None:
+    args = parse_args()
+    args.run(args)
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,38 @@
+"""Pack a data set into one LMDB file, which any config then takes as its data_root.
+
+example: python tools/pack_data.py data/drive drive.lmdb --raw
+"""
+
+import argparse
+import sys
+
+from photoreal.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data_root', help="the data set's folder, with train/ and val/ in it")
+    parser.add_argument('out', help='the LMDB to write, such as drive.lmdb')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument('--encoded', action='store_true', help='the files as they are (default)')
+    form.add_argument('--raw', action='store_true',
+                      help='decoded pictures: a crop is read without decoding; 1080p takes 6 MB a frame')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from photoreal.datasets.pack import pack
+    done = pack(args.data_root, args.out, raw=args.raw, report=report)
+    print(f'{args.out}: {done.videos} videos, {done.files} files, {done.size / 1e6:.1f} MB; '
+          f'use it with --cfg-options data_root={args.out}')
+    for path in done.left_out:
+        print(f'left out, no part of a data set: {path}')
+
+
+def report(done: int, total: int) -> None:
+    print(f'{done} of {total} videos', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    run_tool(main)
