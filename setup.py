@@ -61,10 +61,12 @@ setup(
     keywords=['video', 'GAN', 'sim-to-real', 'super-resolution', 'PyTorch', 'MMEngine'],
     python_requires='>=3.10',
     packages=find_packages(include=['photoreal', 'photoreal.*']),
-    package_data={'photoreal': ['assets/*']},
+    package_data={'photoreal': ['assets/*', 'reporting/page/*']},
     install_requires=runtime_requirements(),
     extras_require={
         'optional': requirements('optional'),
+        'onnx': requirements('onnx'),
+        'cluster': requirements('cluster'),
         'tests': requirements('tests'),
         'dev': requirements('tests') + requirements('dev'),
     },

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 import photoreal
 
 ROOT = Path(__file__).resolve().parents[1]
+PINNED = ('', 'tests', 'dev', 'onnx', 'cluster')  # extras; '' is none of them
 PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 BUILD = 'import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))'
 
@@ -73,7 +74,8 @@ def test_wheel_carries_modules_assets_and_licences(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     sources = {str(p.relative_to(ROOT)) for p in (ROOT / 'photoreal').rglob('*.py')}
-    assets = {str(p.relative_to(ROOT)) for p in (ROOT / 'photoreal/assets').iterdir() if p.is_file()}
+    assets = {str(p.relative_to(ROOT)) for folder in ('assets', 'reporting/page')
+              for p in (ROOT / 'photoreal' / folder).iterdir() if p.is_file()}
     assert 'photoreal/assets/squeezenet1_1_features_fp16.npz' in assets
     assert sources | assets <= names
     assert any(n.endswith('dist-info/licenses/LICENSE') for n in names)
@@ -86,7 +88,7 @@ def test_every_requirement_has_one_pin_that_satisfies_it(
     environment = {'python_version': python, 'python_full_version': f'{python}.0', 'extra': ''}
     faults = []
     for needed in requirements_of(metadata):
-        if needed.marker and not any(needed.marker.evaluate({'extra': extra}) for extra in ('', 'tests', 'dev')):
+        if needed.marker and not any(needed.marker.evaluate({'extra': extra}) for extra in PINNED):
             continue
         found = [pin for pin in pins if canonicalize_name(pin.name) == canonicalize_name(needed.name)
                  and (pin.marker is None or pin.marker.evaluate(environment))]
@@ -105,11 +107,11 @@ def test_everything_that_is_imported_is_required(metadata: Message) -> None:
     faults = []
     for path in [*(ROOT / 'photoreal').rglob('*.py'), *(ROOT / 'tools').rglob('*.py')]:
         # The contracts for plugins are inherited by tests, so they may import what tests may.
-        extra = 'tests' if ROOT / 'photoreal/testing' in path.parents else 'optional'
+        extras = ('tests',) if ROOT / 'photoreal/testing' in path.parents else ('optional', 'onnx', 'cluster')
         required = {distribution_key(r.name) for r in requirements_of(metadata)
-                    if r.marker is None or r.marker.evaluate({'extra': extra})}
+                    if r.marker is None or any(r.marker.evaluate({'extra': extra}) for extra in extras)}
         for name in sorted(top_level_imports(path) - set(sys.stdlib_module_names) - {'photoreal'}):
-            if required.isdisjoint(map(distribution_key, owners.get(name, []))):
+            if required.isdisjoint(map(distribution_key, owners.get(name, [name]))):
                 faults.append(f'{path.relative_to(ROOT)} imports {name} ({owners.get(name, "not installed")})')
     assert not faults
 

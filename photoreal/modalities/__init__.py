@@ -4,14 +4,16 @@ from photoreal.errors import ConfigError
 from photoreal.modalities.base import Modality
 from photoreal.modalities.blur import Blur
 from photoreal.modalities.edges import Edges
+from photoreal.modalities.estimators import MonoDepth, Segmentation
 from photoreal.modalities.gray import Gray
 from photoreal.modalities.labels import LabelMap
+from photoreal.modalities.precomputed import Precomputed
 from photoreal.modalities.recorded import Depth, ImageFolder
 from photoreal.modalities.simplify import Posterize, Smooth
 from photoreal.registry import MODALITIES
 
-__all__ = ['Blur', 'Depth', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'Posterize', 'Smooth',
-           'build_modalities']
+__all__ = ['Blur', 'Depth', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth', 'Posterize',
+           'Precomputed', 'Segmentation', 'Smooth', 'build_modalities']
 
 
 def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:

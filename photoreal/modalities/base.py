@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 from torch import Tensor
 
@@ -75,3 +76,42 @@ class Modality(ABC):
         Override where values mirror too (normals, motion).
         """
         return maps[:, :, ::-1]
+
+    def show(self, encoded: Tensor) -> np.ndarray:
+        """Make a picture, for people, of what the network sees.
+
+        Three channels are shown as they are, one in grey, any other number by the colour of the strongest channel,
+        black where all are 0. Override where that tells little.
+
+        Args:
+            encoded: (..., channels, H, W) as :meth:`encode` made it; values outside [0, 1] are clipped.
+
+        Returns:
+            (..., H, W, 3) uint8 RGB.
+        """
+        if self.channels in (1, 3):
+            return to_picture(encoded)
+        return colour_classes(encoded, class_colours(self.channels))
+
+
+def to_picture(x: Tensor) -> np.ndarray:
+    """(..., 1 or 3, H, W) in [0, 1] -> (..., H, W, 3) uint8; one channel becomes grey."""
+    pixels = x.detach().float().clamp(0, 1).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
+
+
+def class_colours(count: int) -> np.ndarray:
+    """``count`` colours that are easy to tell apart: (count, 3) uint8 RGB."""
+    number = np.arange(count)
+    hue = number * 0.618034 % 1 * 180  # the golden ratio keeps neighbours in number apart in hue
+    value = np.where(number % 2, 170, 240)
+    hsv = np.stack([hue, np.full(count, 190), value], axis=-1).astype(np.uint8)
+    return cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
+
+
+def colour_classes(x: Tensor, colours: np.ndarray) -> np.ndarray:
+    """The strongest channel's colour, black where all are 0: (..., K, H, W), colours (K, 3) -> (..., H, W, 3) uint8."""
+    strength, index = x.detach().max(dim=-3)
+    picture = colours[index.cpu().numpy()]
+    picture[(strength <= 0).cpu().numpy()] = 0
+    return picture

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from photoreal.errors import ConfigError
 from photoreal.modalities.arguments import check_folder, check_number
-from photoreal.modalities.base import Modality
+from photoreal.modalities.base import Modality, class_colours, colour_classes
 from photoreal.registry import MODALITIES, suggest
 
 PALETTES = {
@@ -51,6 +51,7 @@ class LabelMap(Modality):
         self.folder = check_folder(folder)
         self.channels = check_number('num_classes', num_classes, 1, 255, integer=True)
         colours = None if palette is None else _parse_palette(palette, self.channels)
+        self._shown = _shown_colours(colours, self.channels)
         numbers, ignored_colours = _parse_ignore(ignore, with_colours=colours is not None)
         self._numbers = _number_table(self.channels, numbers)
         self._codes = None if colours is None else _code_table(colours, numbers, ignored_colours)
@@ -73,6 +74,10 @@ class LabelMap(Modality):
         """(..., 1, H, W) uint8 -> (..., num_classes, H, W) float32: 1 in the channel of the class, else 0."""
         classes = torch.arange(self.channels, dtype=x.dtype, device=x.device).view(-1, 1, 1)  # (K, 1, 1)
         return (x == classes).to(torch.float32)
+
+    def show(self, encoded: Tensor) -> np.ndarray:
+        """(..., num_classes, H, W) -> (..., H, W, 3) uint8 RGB: the palette's colours, black where is no class."""
+        return colour_classes(encoded, self._shown)
 
     def _from_numbers(self, maps: np.ndarray) -> np.ndarray:
         if maps.dtype not in (np.uint8, np.uint16):
@@ -104,6 +109,13 @@ class LabelMap(Modality):
             raise ValueError(f'{_name("colour", values, counts)}: the palette has {self.channels} others; '
                              f'{_remedy(self._ignored + self._ignored_colours, values)}, or mend the palette{hint}')
         return classes[at]
+
+
+def _shown_colours(palette: list[tuple[int, ...]] | None, num_classes: int) -> np.ndarray:
+    """(num_classes, 3) uint8. Nineteen classes without a palette are nearly always those of Cityscapes."""
+    if palette is None and num_classes == len(PALETTES['cityscapes']):
+        palette = PALETTES['cityscapes']
+    return class_colours(num_classes) if palette is None else np.array(palette, np.uint8)
 
 
 def _parse_palette(palette: str | Sequence[Colour], num_classes: int) -> list[tuple[int, ...]]:

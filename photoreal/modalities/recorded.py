@@ -1,12 +1,13 @@
 """Maps that were recorded with the frames: images of any kind, and depth."""
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from photoreal.errors import ConfigError
 from photoreal.modalities.arguments import check_folder, check_number
-from photoreal.modalities.base import Modality
+from photoreal.modalities.base import Modality, to_picture
 from photoreal.modalities.images import gray, map_frames, to_unit
 from photoreal.registry import MODALITIES
 
@@ -104,3 +105,9 @@ class Depth(Modality):
         else:
             unit = (metres - self.near) / (self.far - self.near)
         return unit.clamp(0, 1)  # rounding leaves the far plane a hair outside
+
+    def show(self, encoded: Tensor) -> np.ndarray:
+        """(..., 1, H, W) -> (..., H, W, 3) uint8 RGB: warm is near and cold is far, whichever way it is encoded."""
+        nearness = to_picture(encoded if self.inverse else 1 - encoded)[..., 0]
+        flat = cv2.applyColorMap(nearness.reshape(-1, nearness.shape[-1]), cv2.COLORMAP_TURBO)  # (... * H, W, 3)
+        return cv2.cvtColor(flat, cv2.COLOR_BGR2RGB).reshape(*nearness.shape, 3)

@@ -1,0 +1,64 @@
+"""How far the work is: a bar with an estimate on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+_SECONDS = 10.0  # between two lines
+
+
+class Advance(Protocol):
+    """Told of work that is done."""
+
+    def __call__(self, amount: int) -> None: ...
+
+
+@contextmanager
+def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[Advance]:
+    """Show how much of ``total`` is done.
+
+    Args:
+        title: What is being done.
+        total: Units of work.
+        stream: Where to; None: the error stream.
+    """
+    stream = stream or sys.stderr
+    with (_bar if stream.isatty() else _lines)(title, total, stream) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(title: str, total: int, stream: TextIO) -> Iterator[Advance]:
+    from rich import progress as parts
+    from rich.console import Console
+    columns = (parts.TextColumn('{task.description}'), parts.BarColumn(), parts.MofNCompleteColumn(),
+               parts.TimeElapsedColumn(), parts.TextColumn('left'), parts.TimeRemainingColumn())
+    with parts.Progress(*columns, console=Console(file=stream)) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda amount: bar.advance(task, amount)
+
+
+@contextmanager
+def _lines(title: str, total: int, stream: TextIO) -> Iterator[Advance]:
+    start = told = time.monotonic()
+    done = 0
+
+    def advance(amount: int) -> None:
+        nonlocal done, told
+        done += amount
+        now = time.monotonic()
+        if now - told >= _SECONDS:
+            told = now
+            left = (now - start) * (total - done) / max(done, 1)
+            print(f'{title}: {done} of {total}, about {_duration(left)} left', file=stream, flush=True)
+
+    yield advance
+    print(f'{title}: {done} of {total} in {_duration(time.monotonic() - start)}', file=stream, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours}:{minutes:02d}:{seconds:02d}'
