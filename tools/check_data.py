@@ -1,0 +1,53 @@
+"""Check a data set: what is wrong with it, how it looks, and how far its domains can be told apart.
+
+Exits with 1 where training would fail.
+
+example: python tools/check_data.py data/sample --config configs/tecogan_multimodal.py --report report.html
+"""
+
+import argparse
+import sys
+
+from photoreal.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('root', help='the data root, the folder that holds train/ and val/')
+    parser.add_argument('--config', help='check for this config: its modalities, clip length and crop '
+                                         '(default: what is recorded, and blur and edges)')
+    parser.add_argument('--report', metavar='HTML', help='also write a page with pictures of all videos')
+    parser.add_argument('--max-frames', type=int, default=6000, metavar='N',
+                        help='frames to look at, shared among the videos: of a long one, runs of 24 frames spread over '
+                             'it (default: %(default)s)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from photoreal.inspect import check, plan_from_config, plan_from_folders
+    from photoreal.inspect.text import summary
+    if args.config:
+        from photoreal.config import check_config, load_config
+        cfg = load_config(args.config)
+        check_config(cfg)
+        plan = plan_from_config(cfg)
+    else:
+        plan = plan_from_folders(args.root)
+    report = check(args.root, plan, args.max_frames, show_progress)
+    print(summary(report))
+    if args.report:
+        from photoreal.inspect.report_page import write_report
+        write_report(args.report, report)
+        print(f'report: {args.report}')
+    if report.failed:
+        sys.exit(1)
+
+
+def show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f'\r{done} of {total} videos', end='\n' if done == total else '', file=sys.stderr, flush=True)
+
+
+if __name__ == '__main__':
+    run_tool(main)
