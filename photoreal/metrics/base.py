@@ -38,14 +38,17 @@ class VideoMetric(BaseMetric):
     Attributes:
         needs_target: The metric compares with ground truth, so that it is for the real domain alone.
         per_video: ``<domain>/<video>`` -> name -> mean over that video's frames, of the last evaluation; like
-            ``mean_over_frames`` it is filled on the main process only.
+            ``per_frame`` and ``mean_over_frames`` it is filled on the main process only.
+        per_frame: ``<domain>/<video>`` -> name -> the value of each frame in order, None where a frame has none.
         mean_over_frames: Name -> mean over all frames of all videos, of the last evaluation.
+        higher_is_better: Of which names a larger value is the better one; of all others a smaller one is.
 
     Raises:
         ConfigError: An unknown domain, or one without the ground truth that the metric needs.
     """
 
     needs_target: ClassVar[bool] = False
+    higher_is_better: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, domain: str, prefix: str | None = None) -> None:
         if domain not in DOMAINS:
@@ -58,6 +61,7 @@ class VideoMetric(BaseMetric):
         super().__init__(collect_device='gpu', prefix=prefix or domain)
         self.domain = domain
         self.per_video: dict[str, dict[str, float]] = {}
+        self.per_frame: dict[str, dict[str, list[float | None]]] = {}
         self.mean_over_frames: dict[str, float] = {}
         self._next: tuple[str, int] | None = None  # video and index that must follow
 
@@ -91,16 +95,18 @@ class VideoMetric(BaseMetric):
 
     def compute_metrics(self, results: Iterable[tuple[str, dict[str, float]]]) -> dict[str, float]:
         """Average the frames' values: name -> mean over videos of the mean over frames."""
-        videos: dict[str, dict[str, list[float]]] = {}
+        videos: dict[str, list[dict[str, float]]] = {}
         for video, values in results:
             if video.startswith(f'{self.domain}/'):
-                series = videos.setdefault(video, {})
-                for name, value in values.items():
-                    series.setdefault(name, []).append(value)
-        self.per_video = {video: {name: fmean(values) for name, values in series.items()}
-                          for video, series in videos.items()}
+                videos.setdefault(video, []).append(values)
+        series = {video: dict(_by_name(pair for values in frames for pair in values.items()))
+                  for video, frames in videos.items()}
+        self.per_frame = {video: {name: [values.get(name) for values in frames] for name in series[video]}
+                          for video, frames in videos.items()}
+        self.per_video = {video: {name: fmean(values) for name, values in by_name.items()}
+                          for video, by_name in series.items()}
         self.mean_over_frames = {name: fmean(values) for name, values in _by_name(
-            (name, value) for series in videos.values() for name, values in series.items() for value in values)}
+            (name, value) for by_name in series.values() for name, values in by_name.items() for value in values)}
         self._warn_of_gaps()
         return {name: fmean(means) for name, means in _by_name(
             pair for means in self.per_video.values() for pair in means.items())}
@@ -132,8 +138,8 @@ class VideoMetric(BaseMetric):
                       logger='current', level=logging.WARNING)
         empty = [video for video, means in self.per_video.items() if not means]
         if empty:
-            print_log(f'{who}: no frame gave a value in {", ".join(empty)} (too short?); left out of the mean',
-                      logger='current', level=logging.WARNING)
+            print_log(f'{who}: no frame gave a value in {", ".join(empty)} (too short or too small?); left out of the '
+                      'mean', logger='current', level=logging.WARNING)
 
 
 def _video_key(info: FrameInfo) -> str:

@@ -1,4 +1,4 @@
-"""How close the prediction is to the real frame: PSNR and SSIM."""
+"""How close the prediction is to the real frame: PSNR, SSIM and MS-SSIM."""
 
 import math
 
@@ -15,6 +15,9 @@ MAX_PSNR = 100.0
 
 _LUMA = np.array([[65.481 / 255, 128.553 / 255, 24.966 / 255, 16.0]])  # of R, G, B, and the offset
 _C1, _C2 = 0.01**2, 0.03**2
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of MS-SSIM, finest scale first
+# The window has to fit into the coarsest of the five scales.
+MIN_MS_SSIM_SIDE = 11 * 2 ** (len(_SCALE_WEIGHTS) - 1)
 # Kernel along one axis, and what turns its population covariance into the one wanted.
 _WINDOWS = {
     'gaussian': (cv2.getGaussianKernel(11, 1.5, cv2.CV_64F), 1.0),
@@ -68,6 +71,47 @@ def ssim(a: np.ndarray, b: np.ndarray, data_range: float = PEAK, window: str = '
     Raises:
         ValueError: The images are smaller than the window.
     """
+    return _similarity(a, b, data_range, window)[0]
+
+
+def ms_ssim(a: np.ndarray, b: np.ndarray, data_range: float = PEAK) -> float:
+    """Multi-scale structural similarity of two single-channel images.
+
+    Wang et al., "Multiscale structural similarity for image quality assessment", Asilomar 2003: contrast and structure
+    at five scales, each half of the one before by 2x2 means, luminance at the coarsest; negative means count as 0.
+
+    Args:
+        a: (H, W) float64.
+        b: (H, W) float64.
+        data_range: Difference between the largest and the smallest value possible.
+
+    Returns:
+        1 for equal images.
+
+    Raises:
+        ValueError: The images are smaller than 176x176.
+    """
+    if min(a.shape) < MIN_MS_SSIM_SIDE:
+        raise ValueError(f'an image of {a.shape[1]}x{a.shape[0]} pixels is too small for MS-SSIM: '
+                         f'expected at least {MIN_MS_SSIM_SIDE}x{MIN_MS_SSIM_SIDE}')
+    product = 1.0
+    for scale, weight in enumerate(_SCALE_WEIGHTS, 1):
+        similarity, contrast = _similarity(a, b, data_range, 'gaussian')
+        coarsest = scale == len(_SCALE_WEIGHTS)
+        product *= max(similarity if coarsest else contrast, 0.0) ** weight
+        if not coarsest:
+            a, b = _halve(a), _halve(b)
+    return product
+
+
+def _halve(image: np.ndarray) -> np.ndarray:
+    """Means of 2x2 pixels; an odd last row or column is left out."""
+    height, width = (side // 2 for side in image.shape)
+    return image[:2 * height, :2 * width].reshape(height, 2, width, 2).mean((1, 3))
+
+
+def _similarity(a: np.ndarray, b: np.ndarray, data_range: float, window: str) -> tuple[float, float]:
+    """Means over the windows of SSIM and of its part without luminance; see :func:`ssim`."""
     kernel, covariance_scale = _WINDOWS[window]
     size = kernel.size
     if min(a.shape) < size:
@@ -83,8 +127,9 @@ def ssim(a: np.ndarray, b: np.ndarray, data_range: float = PEAK, window: str = '
     covariance = covariance_scale * (mean(a * b) - product)
     variances = covariance_scale * (mean(a * a + b * b) - squares)
     c1, c2 = _C1 * data_range**2, _C2 * data_range**2
-    similarity = (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
-    return float(similarity.mean())
+    contrast = (2 * covariance + c2) / (variances + c2)
+    similarity = (2 * product + c1) / (squares + c1) * contrast
+    return float(similarity.mean()), float(contrast.mean())
 
 
 def ground_truth(result: FrameResult) -> np.ndarray:
@@ -118,6 +163,7 @@ class PSNR(VideoMetric):
     """
 
     needs_target = True
+    higher_is_better = frozenset({'psnr', 'psnr_y', 'psnr_input'})
 
     def __init__(self, domain: str = 'real', protocol: str = 'plain', prefix: str | None = None) -> None:
         super().__init__(domain, prefix)
@@ -146,6 +192,7 @@ class SSIM(VideoMetric):
     """
 
     needs_target = True
+    higher_is_better = frozenset({'ssim'})
 
     def __init__(self, domain: str = 'real', protocol: str = 'plain', prefix: str | None = None) -> None:
         super().__init__(domain, prefix)
@@ -161,3 +208,31 @@ class SSIM(VideoMetric):
         # A prediction of one flat colour has no range, and the constants of SSIM need one.
         data_range = float(pred.max() - pred.min()) or PEAK
         return {'ssim': ssim(target, pred, data_range, window='uniform')}
+
+
+@METRICS.register_module()
+class MSSSIM(VideoMetric):
+    """Multi-scale structural similarity on Y, higher is better, 1 at the most: ``ms_ssim``; see :func:`ms_ssim`.
+
+    Frames with a side shorter than 176 pixels have no value.
+
+    Args:
+        domain: ``real``.
+        protocol: Which frames and what crop, as :class:`PSNR` has them; window and data range are the paper's in both.
+        prefix: First part of the names; None: the domain.
+    """
+
+    needs_target = True
+    higher_is_better = frozenset({'ms_ssim'})
+
+    def __init__(self, domain: str = 'real', protocol: str = 'plain', prefix: str | None = None) -> None:
+        super().__init__(domain, prefix)
+        self.protocol = get_protocol(protocol)
+
+    def update(self, result: FrameResult) -> dict[str, float]:
+        if not self.protocol.covers(result.info):
+            return {}
+        target, pred = (self.protocol.crop(image) for image in (ground_truth(result), result.pred))
+        if min(target.shape[:2]) < MIN_MS_SSIM_SIDE:
+            return {}
+        return {'ms_ssim': ms_ssim(luma(target), luma(pred))}

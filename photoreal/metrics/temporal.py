@@ -1,4 +1,4 @@
-"""How the prediction moves: tOF against the real motion, the warping error against the input's motion.
+"""How the prediction moves: tOF against the real motion or the input's, warping error and flicker along the latter.
 
 Flow is backward flow in pixels, (H, W, 2) as (x, y): it takes a pixel of the current frame to where it was in the
 previous one, so that ``current(x)`` equals ``previous(x + flow(x))``.
@@ -17,6 +17,7 @@ from photoreal.structures import FrameResult
 
 MIN_FLOW_SIDE = 12
 MAX_FLOW_SIDE = 640
+NO_CLASS = 255
 
 
 def estimate_flow(current: np.ndarray, previous: np.ndarray) -> np.ndarray:
@@ -87,9 +88,40 @@ def warp_error(current: np.ndarray, previous: np.ndarray, flow: np.ndarray, visi
     Returns:
         Squared levels of 255.
     """
-    difference = current.astype(np.float32) - warp(previous.astype(np.float32), flow)
+    return _mean_square(_change(current, previous, flow), visible)
+
+
+def _change(current: np.ndarray, previous: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """A frame less its warped predecessor, (H, W, 3) float32."""
+    return current.astype(np.float32) - warp(previous.astype(np.float32), flow)
+
+
+def _mean_square(difference: np.ndarray, visible: np.ndarray) -> float:
     squares = np.einsum('hwc,hwc->hw', difference, difference)
     return float(squares.sum(where=visible, dtype=np.float64) / (np.count_nonzero(visible) * difference.shape[-1]))
+
+
+def flicker(pred: np.ndarray, source: np.ndarray, visible: np.ndarray, labels: np.ndarray | None = None,
+            ) -> dict[str, float]:
+    """How much the brightness of a prediction changes along the motion beyond what the source frame's does.
+
+    Args:
+        pred: (H, W) float32, grey of the prediction less that of its warped predecessor.
+        source: (H, W) float32, the same of the source frames.
+        visible: (H, W) bool, somewhere true.
+        labels: (H, W) uint8 classes, 255 for none; None without.
+
+    Returns:
+        ``flicker``, the mean absolute difference of the two over visible pixels, in levels of 255, and the same over
+        each class that is visible: ``flicker_class_<number>``.
+    """
+    excess = np.abs(pred - source)[visible]
+    values = {'flicker': float(excess.mean(dtype=np.float64))}
+    if labels is not None:
+        classes = labels[visible]
+        sums, counts = np.bincount(classes, excess, NO_CLASS + 1), np.bincount(classes, minlength=NO_CLASS + 1)
+        values |= {f'flicker_class_{k}': float(sums[k] / counts[k]) for k in counts[:NO_CLASS].nonzero()[0]}
+    return values
 
 
 def _pixels(flow: np.ndarray) -> np.ndarray:
@@ -130,10 +162,47 @@ class TOF(VideoMetric):
         previous, self._previous = self._previous, current
         if previous is None:
             return {}
-        target_flow, pred_flow = (
-            self.protocol.crop(cv2.calcOpticalFlowFarneback(before, now, None, 0.5, 3, 15, 3, 5, 1.2, 0))
-            for before, now in zip(previous, current, strict=True))
-        return {'tof': float(np.linalg.norm(target_flow - pred_flow, axis=-1).mean(dtype=np.float64))}
+        target_flow, pred_flow = (self.protocol.crop(_farneback(before, now))
+                                  for before, now in zip(previous, current, strict=True))
+        return {'tof': _mean_length(target_flow - pred_flow)}
+
+
+@METRICS.register_module()
+class InputTOF(VideoMetric):
+    """Difference of the prediction's motion to that of the source frames, in pixels, lower is better: ``input_tof``.
+
+    As :class:`TOF`, on all frames, whole, with the source frames in the place of ground truth: what a translation
+    must not change is how things move. Source frames of another size than the prediction are resized to it. The
+    first frame of a video has no value.
+
+    Args:
+        domain: ``real`` or ``virtual``.
+        prefix: First part of the names; None: the domain.
+    """
+
+    def __init__(self, domain: str, prefix: str | None = None) -> None:
+        super().__init__(domain, prefix)
+        self._previous: tuple[np.ndarray, np.ndarray] | None = None  # grey source and pred
+
+    def reset_video(self) -> None:
+        self._previous = None
+
+    def update(self, result: FrameResult) -> dict[str, float]:
+        current = _grey(resize(result.frame, *result.pred.shape[1::-1])), _grey(result.pred)
+        previous, self._previous = self._previous, current
+        if previous is None:
+            return {}
+        source_flow, pred_flow = (_farneback(before, now) for before, now in zip(previous, current, strict=True))
+        return {'input_tof': _mean_length(source_flow - pred_flow)}
+
+
+def _farneback(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Flow (H, W, 2) of grey images as the TecoGAN authors compute it."""
+    return cv2.calcOpticalFlowFarneback(before, now, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+
+
+def _mean_length(vectors: np.ndarray) -> float:
+    return float(np.linalg.norm(vectors, axis=-1).mean(dtype=np.float64))
 
 
 @dataclass
@@ -147,18 +216,22 @@ class _Moment:
 
 @METRICS.register_module()
 class WarpError(VideoMetric):
-    """Flicker: how much a prediction differs from its predecessor carried along by the motion, lower is better.
+    """How much a prediction differs from its predecessor carried along by the motion, lower is better.
 
     ``warp_error`` is the mean squared difference of pred[t] to the warped pred[t-1], over pixels visible in both, in
     squared levels of 255 (divide by 255^2 for values in [0, 1]; Lai et al., "Learning blind video temporal
     consistency", ECCV 2018). ``warp_error_input`` is the same of the source frames, the floor to compare with: errors
     of the flow and changes of light are in both.
 
+    ``flicker`` has that floor taken off pixel by pixel: the mean absolute difference, in levels of 255, of how the
+    grey value of the prediction changes along the motion to how that of the source frames does. Where the frames
+    have a label map there is ``flicker_class_<number>`` for each class.
+
     Flow and visibility come from the source frames, never from the prediction, and are estimated on frames whose
     longer side is 640 pixels at the most. Source frames of another size than the prediction are resized to it.
     The first frame of a video, and one of which nothing was visible before, has no value.
 
-    The error rewards blur, which has nothing that could flicker: read it beside a measure of sharpness or fidelity.
+    Both reward blur, which has nothing that could flicker: read them beside a measure of sharpness or fidelity.
 
     Args:
         domain: ``real`` or ``virtual``.
@@ -173,7 +246,7 @@ class WarpError(VideoMetric):
         self._previous = None
 
     def update(self, result: FrameResult) -> dict[str, float]:
-        frame = _resize(result.frame, *result.pred.shape[1::-1])
+        frame = resize(result.frame, *result.pred.shape[1::-1])
         now = _Moment(result.pred, frame, _small_grey(frame))
         before, self._previous = self._previous, now
         if before is None:
@@ -181,8 +254,12 @@ class WarpError(VideoMetric):
         flow, visible = _motion(before, now)
         if not visible.any():
             return {}
-        return {'warp_error': warp_error(now.pred, before.pred, flow, visible),
-                'warp_error_input': warp_error(now.frame, before.frame, flow, visible)}
+        pred, source = (_change(a, b, flow) for a, b in ((now.pred, before.pred), (now.frame, before.frame)))
+        labels = result.labels
+        if labels is not None:
+            labels = cv2.resize(labels, result.pred.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        return {'warp_error': _mean_square(pred, visible), 'warp_error_input': _mean_square(source, visible),
+                **flicker(_grey(pred), _grey(source), visible, labels)}
 
 
 def _motion(before: _Moment, now: _Moment) -> tuple[np.ndarray, np.ndarray]:
@@ -203,10 +280,11 @@ def _grey(image: np.ndarray) -> np.ndarray:
 def _small_grey(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     shrink = max(height, width, MAX_FLOW_SIDE) / MAX_FLOW_SIDE
-    return _resize(_grey(image), max(round(width / shrink), 1), max(round(height / shrink), 1))
+    return resize(_grey(image), max(round(width / shrink), 1), max(round(height / shrink), 1))
 
 
-def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image (H, W) or (H, W, C) at another size: means of areas where it shrinks, else bicubic."""
     if image.shape[1::-1] == (width, height):
         return image
     shrinks = width < image.shape[1]

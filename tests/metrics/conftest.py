@@ -31,11 +31,11 @@ def _stream(pred: Sequence[np.ndarray], frames: Sequence[np.ndarray], domain: st
     ) for i in range(len(frames))]
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def moving_scene() -> Callable[..., np.ndarray]:
     return _moving_scene
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def stream() -> Callable[..., list[FrameResult]]:
     return _stream

@@ -4,8 +4,8 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from photoreal.errors import ConfigError, DataError
-from photoreal.metrics import PSNR, SSIM
-from photoreal.metrics.fidelity import luma, psnr, ssim
+from photoreal.metrics import MSSSIM, PSNR, SSIM
+from photoreal.metrics.fidelity import luma, ms_ssim, psnr, ssim
 from photoreal.metrics.protocols import get_protocol
 
 SIZES = [(11, 11), (23, 40), (64, 97)]
@@ -55,6 +55,37 @@ def test_ssim_equals_scikit_image(size, window, settings, data_range):
     a, b = map(luma, image_pair(*size))
     expected = structural_similarity(a, b, data_range=data_range, **settings)
     assert ssim(a, b, data_range, window) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize('size', [(176, 176), (181, 240), (223, 195)])
+def test_agreement_with_torchmetrics(size):
+    image = pytest.importorskip('torchmetrics.functional.image', reason='a second implementation: torchmetrics')
+    import torch
+    a, b = map(luma, image_pair(*size))
+    first, second = (torch.from_numpy(x)[None, None] for x in (b, a))
+    assert psnr(a, b) == pytest.approx(float(image.peak_signal_noise_ratio(first, second, data_range=255.0)), abs=1e-5)
+
+    def similarity(x, y, **kwargs):
+        return image.structural_similarity_index_measure(x, y, data_range=255.0, **kwargs)[1]
+
+    def inside(x, y):  # torchmetrics averages over windows that reach out of the image, too; the paper does not
+        return similarity(x, y, return_full_image=True)[..., 5:-5, 5:-5].mean()
+
+    assert ssim(a, b) == pytest.approx(float(inside(first, second)), abs=1e-5)
+    expected = 1
+    for weight in (0.0448, 0.2856, 0.3001, 0.2363):
+        expected *= similarity(first, second, return_contrast_sensitivity=True).mean() ** weight
+        first, second = (torch.nn.functional.avg_pool2d(x, 2) for x in (first, second))
+    assert ms_ssim(a, b) == pytest.approx(float(expected * inside(first, second) ** 0.1333), abs=1e-5)
+
+
+def test_ms_ssim_of_equal_opposite_and_small_images(stream):
+    a, b = image_pair(176, 180)
+    assert evaluate(MSSSIM(), stream([a], [a])) == {'real/ms_ssim': pytest.approx(1)}
+    assert evaluate(MSSSIM(), stream([255 - a], [a])) == {'real/ms_ssim': 0}
+    assert evaluate(MSSSIM(), stream([b[1:]], [a[1:]])) == {}, 'too small has no value, and is no error'
+    with pytest.raises(ValueError, match='180x175 pixels is too small for MS-SSIM: expected at least 176x176'):
+        ms_ssim(luma(a[1:]), luma(b[1:]))
 
 
 def test_ssim_of_images_smaller_than_the_window(stream):

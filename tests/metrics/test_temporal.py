@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from photoreal.errors import DataError
-from photoreal.metrics import TOF, WarpError
+from photoreal.metrics import TOF, InputTOF, WarpError
 from photoreal.metrics.temporal import estimate_flow, visibility, warp, warp_error
 
 
@@ -81,12 +81,46 @@ def test_flow_comes_from_the_source_not_from_the_prediction(stream, moving_scene
     assert values['virtual/warp_error'] > 100 * values['virtual/warp_error_input']
 
 
+def test_flicker_of_each_class(stream, moving_scene):
+    scene = moving_scene(length=4, step=(0, 0)) // 2
+    pred = scene.copy()
+    pred[1::2, :, :32] += 8
+    pred[1::2, :, 32:48] += 2
+    frames = stream(pred, scene, domain='virtual')
+    for frame in frames:
+        frame.labels = np.full((32, 48), 255, np.uint8)  # of half the size of the prediction
+        frame.labels[:, :16], frame.labels[:, 16:20] = 7, 0
+    metric = WarpError('virtual')
+    values = {name: value for name, value in evaluate(metric, frames).items() if 'flicker' in name}
+    assert values == pytest.approx({'virtual/flicker': (32 * 8 + 16 * 2) / 96, 'virtual/flicker_class_7': 8,
+                                    'virtual/flicker_class_0': 2}, abs=1e-3)
+
+
+def test_what_changes_in_the_input_too_is_no_flicker(stream, moving_scene):
+    scene = moving_scene(step=(0, 0)) // 2
+    scene[1::2] += 20  # the light changes
+    values = evaluate(WarpError('virtual'), stream(scene, scene, domain='virtual'))
+    assert values['virtual/flicker'] == 0 < values['virtual/warp_error']
+
+
+@pytest.mark.parametrize('domain', ['real', 'virtual'])
+def test_input_tof_is_the_motion_that_the_prediction_missed(domain, stream, moving_scene):
+    scene = moving_scene(height=96, width=128, step=(2, 0))
+    name = f'{domain}/input_tof'
+    assert evaluate(InputTOF(domain), stream(scene, scene, domain=domain)) == {name: 0}
+    frozen = np.stack([scene[0]] * len(scene))
+    assert evaluate(InputTOF(domain), stream(frozen, scene, domain=domain))[name] == pytest.approx(2, rel=0.15)
+    larger = np.stack([cv2.resize(frame, None, fx=2, fy=2) for frame in scene])
+    assert evaluate(InputTOF(domain), stream(scene, larger, domain=domain))[name] < 0.1
+
+
 def test_flicker_raises_the_error_by_its_energy(stream, moving_scene):
     scene = moving_scene(step=(0, 0)) // 2
     flicker = scene.copy()
     flicker[1::2] += 10
     values = evaluate(WarpError('virtual'), stream(flicker, scene, domain='virtual'))
-    assert values == pytest.approx({'virtual/warp_error': 100.0, 'virtual/warp_error_input': 0.0}, abs=1e-3)
+    expected = {'virtual/warp_error': 100.0, 'virtual/warp_error_input': 0.0, 'virtual/flicker': 10.0}
+    assert values == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize('scale', [2, 0.5])

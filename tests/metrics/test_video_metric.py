@@ -153,7 +153,7 @@ def test_two_protocols_side_by_side_by_prefix(stream, moving_scene):
     evaluator.process(stream(noisy, scene))
     values = evaluator.evaluate(len(scene))
     assert set(values) == {'real/psnr', 'real/psnr_y', 'tecogan/psnr', 'tecogan/psnr_y', 'real/tof', 'real/ssim',
-                           'real/warp_error', 'real/warp_error_input'}
+                           'real/warp_error', 'real/warp_error_input', 'real/flicker'}
     assert all(isinstance(value, float) and math.isfinite(value) for value in values.values())
 
 

@@ -1,0 +1,12 @@
+import torch
+
+from photoreal.models.preprocessor import ClipPreprocessor
+
+
+def test_labels_are_the_first_map_of_classes():
+    preprocessor = ClipPreprocessor({'edges': {'type': 'Edges'}, 'depth': {'type': 'Depth'},
+                                     'classes': {'type': 'LabelMap', 'num_classes': 3}})
+    classes = torch.randint(0, 3, (1, 1, 4, 6), dtype=torch.uint8)
+    maps = {'edges': torch.zeros(1, 1, 4, 6, dtype=torch.uint8), 'depth': torch.zeros(1, 1, 4, 6), 'classes': classes}
+    assert preprocessor.labels(maps) is classes
+    assert ClipPreprocessor({'edges': {'type': 'Edges'}}).labels(maps) is None
