@@ -1,0 +1,122 @@
+"""Measure what is to be compared: a checkpoint by a test, predictions on disk as they are, whoever made them."""
+
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import METRICS
+
+from photoreal.datasets.sources import FolderSource
+from photoreal.datasets.streams import StreamDataset
+from photoreal.datasets.writers import write_json
+from photoreal.engine import runner
+from photoreal.engine.runner import by_video
+from photoreal.errors import DataError
+from photoreal.metrics import VideoMetric
+from photoreal.metrics.base import DOMAINS
+from photoreal.models.preprocessor import ClipPreprocessor
+from photoreal.registry import DATASETS
+from photoreal.reporting.build import build_report
+from photoreal.reporting.compare import Difference, compare
+from photoreal.reporting.runs import PerFrame, is_test_dir, read_test
+from photoreal.structures import FrameResult
+
+
+def compare_predictions(cfg: Config, a: str | os.PathLike, b: str | os.PathLike,
+                        out: str | os.PathLike) -> list[Difference]:
+    """Compare two checkpoints, or two folders of predictions, or one of each, on the test data of a config.
+
+    Args:
+        cfg: A checked config.
+        a: A checkpoint, a work dir with one, or a folder of predictions ``<domain>/<video>/<name>.png``.
+        b: The other.
+        out: Where ``comparison.json`` goes; tests of checkpoints go to ``A/`` and ``B/`` in it. Where both are
+            outputs of tests, their common report goes there as ``report.html``.
+
+    Returns:
+        See :func:`~photoreal.reporting.compare.compare`.
+
+    Raises:
+        DataError: They cannot be compared.
+        CheckpointError: A checkpoint is missing, or is not one of the config's model.
+    """
+    out = Path(out)
+    subjects = {'A': Path(a), 'B': Path(b)}
+    measured: dict[str, PerFrame] = {}
+    higher: frozenset[str] = frozenset()
+    for letter, subject in subjects.items():
+        if any((subject / domain).is_dir() for domain in DOMAINS):
+            measured[letter], more = measure_predictions(cfg, subject)
+        else:
+            subjects[letter] = _test(cfg, subject, out / letter)
+            test = read_test(subjects[letter])
+            measured[letter], more = test.frames, test.higher_is_better
+        higher |= more
+    rows = compare(measured['A'], measured['B'], higher)
+    write_json(out / 'comparison.json', {'A': str(a), 'B': str(b),
+                                         'rows': [{**asdict(row), 'better': row.better} for row in rows]})
+    if all(map(is_test_dir, subjects.values())):
+        build_report(list(subjects.values()), out / 'report.html')
+    return rows
+
+
+def _test(cfg: Config, checkpoint: Path, out: Path) -> Path:
+    cfg = copy.deepcopy(cfg)
+    cfg.work_dir = str(out / 'log')
+    cfg.experiment_name = f'compare_{out.name}'  # loggers are global: two of one name would write to one file
+    runner.test(cfg, checkpoint, out)
+    return out
+
+
+def measure_predictions(cfg: Config, folder: str | Path) -> tuple[PerFrame, frozenset[str]]:
+    """Measure the predictions of a folder with the metrics of a config, against its test data.
+
+    Args:
+        cfg: A checked config; its ``test_dataloader.dataset`` and ``test_evaluator`` are used.
+        folder: Predictions as tools/test.py writes them: ``<domain>/<video>/``, pictures in the order of the frames,
+            of the names or at least the number of the source's. Videos that are not there are passed over.
+
+    Returns:
+        ``<domain>/<video>`` -> metric -> value of each frame; and the metrics of which more is better.
+
+    Raises:
+        DataError: There are no predictions of any video, or of another number of frames.
+    """
+    dataset: StreamDataset = DATASETS.build(cfg.test_dataloader.dataset)
+    configs = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    metrics = [metric for metric in map(METRICS.build, configs) if isinstance(metric, VideoMetric)]
+    for result in _results(dataset, Path(folder)):
+        for metric in metrics:
+            metric.process(None, [result])
+    for metric in metrics:
+        metric.compute_metrics(metric.results)
+    return (by_video(metric.per_frame for metric in metrics),
+            frozenset().union(*(metric.higher_is_better for metric in metrics)))
+
+
+def _results(dataset: StreamDataset, folder: Path) -> Iterator[FrameResult]:
+    preprocessor = ClipPreprocessor(dataset.modalities)
+    found = False
+    for video, span in zip(dataset.videos, dataset.video_ranges, strict=True):
+        pictures = folder / video.domain / video.name
+        if not pictures.is_dir():
+            continue
+        found = True
+        predictions = FolderSource(pictures)
+        if len(predictions) != len(span):
+            raise DataError(f'{predictions.path}: found {len(predictions)} predictions; expected {len(span)}, one for '
+                            f'each frame of {video.frames.path}; predict that video anew')
+        for index, k in enumerate(span):
+            item = dataset[k]
+            frame = item['frame'].permute(1, 2, 0).contiguous().numpy()  # (H, W, 3)
+            labels = preprocessor.labels(item['maps'])
+            yield FrameResult(pred=predictions.read([index])[0], frame=frame,
+                              target=frame if video.domain == 'real' else None, image=None, info=item['info'],
+                              labels=None if labels is None else labels[0].numpy())
+    if not found:
+        wanted = ', '.join(f'{video.domain}/{video.name}/' for video in dataset.videos[:3])
+        raise DataError(f'{folder}: found predictions of no video of the test data; expected folders such as {wanted}; '
+                        'name an output folder of tools/test.py')

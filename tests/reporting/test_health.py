@@ -1,0 +1,71 @@
+"""The verdict on a GAN's training."""
+
+import math
+import re
+
+import pytest
+
+from photoreal.reporting.health import Health, assess, health_of
+from photoreal.reporting.runs import Curves
+from tests.reporting.folders import make_work_dir
+
+
+def curves(real: float, fake: float, lead: float, updates: float = 0.6, records: int = 60,
+           noise: float = 0.1) -> Curves:
+    """Logs every 10 iterations: a good start, then the given values, swinging by ``noise``."""
+    steps = [10 * (i + 1) for i in range(records)]
+    late = [step > 5 * records for step in steps]
+
+    def curve(early: float, value: float) -> list[tuple[int, float]]:
+        return [(step, (value if is_late else early) + noise * math.sin(step))
+                for step, is_late in zip(steps, late, strict=True)]
+    return {'d_real': curve(0.5, real), 'd_fake': curve(-0.5, fake), 'd_lead': curve(0.4, lead),
+            'd_updates': [(step, round(step * updates)) for step in steps]}
+
+
+@pytest.mark.parametrize(('logs', 'threshold', 'state', 'advice'), [
+    (curves(0.6, -0.4, 0.4), 0.4, 'healthy', ''),
+    (curves(4.0, -5.0, 5.0), 0.4, 'D too strong', r'update_threshold \(now 0.4\)'),
+    (curves(4.0, -5.0, 5.0), None, 'D too strong', 'Lower optim_wrapper.discriminator.optimizer.lr, or'),
+    (curves(0.8, -0.8, 0.9, updates=0.02), 0.4, 'D too strong', 'weight of model.losses.adversarial'),
+    (curves(0.1, 0.1, 0.0), 0.4, 'D too weak', 'Raise optim_wrapper.discriminator.optimizer.lr'),
+    (curves(-0.5, 0.5, -0.4), 0.4, 'D too weak', 'Raise'),
+    (curves(0.0, 0.0, 0.0, noise=1e-5), 0.4, 'collapsed', 'Restart D'),
+    (curves(20.0, -30.0, 30.0), 0.4, 'collapsed', 'earlier checkpoint'),
+])
+def test_states(logs: Curves, threshold: float | None, state: str, advice: str) -> None:
+    health = assess(logs, threshold)
+    assert health.state == state
+    assert re.search(advice, health.advice) if advice else not health.advice
+
+
+def test_only_the_last_third_counts() -> None:
+    logs = curves(4.0, -5.0, 5.0)
+    recovered = {name: points + [(step + 600, value) for step, value in curves(0.6, -0.4, 0.4, records=60)[name]]
+                 for name, points in logs.items()}
+    assert assess(recovered, 0.4).state == 'healthy'
+
+
+def test_values_that_are_no_numbers() -> None:
+    health = assess({'g_pixel': [(10, 1.0), (20, math.nan)]})
+    assert health.state == 'diverged' and 'g_pixel was nan at iteration 20' in health.found
+
+
+@pytest.mark.parametrize(('logs', 'found'), [
+    ({}, 'Nothing was logged'), ({'g_pixel': [(10, 1.0)]}, 'no discriminator'),
+    (curves(0.5, -0.5, 0.4, records=4), '4 log entries')])
+def test_what_cannot_be_judged(logs: Curves, found: str) -> None:
+    health = assess(logs)
+    assert health.state == 'unknown' and found in health.found and not health.advice
+
+
+def test_the_sentence() -> None:
+    logs = curves(0.6, -0.4, 0.4) | {'d_accuracy': [(step, 0.7) for step in range(10, 601, 10)]}
+    text = str(assess(logs, 0.4))
+    assert text.startswith('GAN health: healthy. Lately D leads by 0.4')
+    assert 'ranks the real clip higher in 70% of places' in text and 'updated in 60% of the iterations' in text
+    assert str(Health('x', 'Found.', 'Do.')) == 'GAN health: x. Found. Do.'
+
+
+def test_of_a_work_dir(tmp_path) -> None:
+    assert 'D leads by 0.30' in health_of(make_work_dir(tmp_path)).found
