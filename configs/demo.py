@@ -4,7 +4,7 @@ _base_ = 'tecogan_multimodal.py'
 
 clip_length = 4
 crop_size = 64
-modalities = dict(blur=dict(sigma=(1.0, 3.0), down=(1, 2)))
+modalities = dict(blur=dict(sigma=(0.5, 2.5), down=(1, 2), down_fixed=1))
 
 model = dict(
     generator=dict(mid_channels=32, num_blocks=4, flow_channels=16),

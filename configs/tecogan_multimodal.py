@@ -37,7 +37,6 @@ model = dict(
 train_dataloader = dict(
     batch_size=4,
     num_workers=2,
-    persistent_workers=True,
     sampler=dict(type='ClipSampler'),
     collate_fn=dict(type='default_collate'),
     dataset=dict(type='ClipDataset', data_root=data_root, modalities=modalities, clip_length=clip_length,
@@ -45,7 +44,6 @@ train_dataloader = dict(
 val_dataloader = dict(
     batch_size=1,
     num_workers=1,
-    persistent_workers=True,
     sampler=dict(type='WholeVideoSampler'),
     collate_fn=dict(type='default_collate'),
     dataset=dict(type='StreamDataset', data_root=data_root, modalities=modalities, scale=scale, max_frames=30))
@@ -61,7 +59,16 @@ val_evaluator = [
     dict(type='SSIM', domain='real'),
     dict(type='WarpError', domain='real'),
     dict(type='WarpError', domain='virtual')]
-test_evaluator = [*val_evaluator, dict(type='TOF', domain='real')]
+# What takes longer. LPIPS is left out, with a warning, where its weights are not to be had.
+test_evaluator = [
+    *val_evaluator,
+    dict(type='MSSSIM', domain='real'),
+    dict(type='FeatureDistance', domain='real'),
+    dict(type='LPIPS', domain='real'),
+    dict(type='TOF', domain='real'),
+    dict(type='InputTOF', domain='virtual'),
+    dict(type='EdgeAgreement', domain='virtual'),
+    dict(type='Distribution')]
 
 optim_wrapper = dict(
     constructor='PartwiseOptimWrapperConstructor',

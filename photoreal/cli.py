@@ -15,10 +15,16 @@ def run_tool(main: Callable[[], None]) -> None:
     try:
         main()
     except PhotorealError as error:
-        sys.exit(f'error: {error}')
+        sys.exit(f'error: {message(error)}')
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         sys.exit(130)
+
+
+def message(error: PhotorealError) -> str:
+    """An error's own text; torch gives one that was raised in a data worker the worker's whole traceback as text."""
+    kind = type(error)
+    return str(error).rpartition(f'{kind.__module__}.{kind.__qualname__}: ')[2].strip()
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

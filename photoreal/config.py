@@ -16,7 +16,7 @@ from mmengine.config import Config, ConfigDict
 
 from photoreal.errors import ConfigError
 from photoreal.registry import load_plugins, suggest
-from photoreal.validation import accepted_arguments, find_faults
+from photoreal.validation import accepted_arguments, accepts_component, find_faults
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -27,7 +27,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         overrides: ``key=value`` with dotted keys, values as Python literals (anything else is a string).
 
     Raises:
-        ConfigError: No such file, it fails to run, or an override names an unknown key.
+        ConfigError: No such file, it fails to run, an override names an unknown key, or an installed plugin is broken.
     """
     path = Path(path)
     if not path.is_file():
@@ -46,20 +46,20 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 def _read(path: Path) -> Config:
     """A config and what it inherits; variables that it changes reach the inherited components too."""
     cfg = Config.fromfile(path, lazy_import=False)
-    for base in _bases(path):
-        inherited = _read(base)
-        for name, before in inherited.items():
+    for ancestor in _ancestors(path):
+        for name, before in Config.fromfile(ancestor, lazy_import=False).items():
             if name in cfg and cfg[name] != before:
                 _pass_on(cfg._cfg_dict, name, before, cfg[name])
     return cfg
 
 
-def _bases(path: Path) -> list[Path]:
-    """The files that a config names in ``_base_``."""
+def _ancestors(path: Path) -> list[Path]:
+    """The files that a config names in ``_base_``, and those that they name."""
     for node in ast.parse(path.read_text(encoding='utf-8')).body:
         if isinstance(node, ast.Assign) and any(getattr(target, 'id', None) == '_base_' for target in node.targets):
-            bases = ast.literal_eval(node.value)
-            return [path.parent / base for base in ([bases] if isinstance(bases, str) else bases)]
+            named = ast.literal_eval(node.value)
+            bases = [path.parent / base for base in ([named] if isinstance(named, str) else named)]
+            return [*bases, *(ancestor for base in bases for ancestor in _ancestors(base))]
     return []
 
 
@@ -109,7 +109,8 @@ def _set(node: Any, key: str, path: list[str], value: Any) -> None:
                                   f"from 0 to {len(node) - 1} instead of '{part}'")
             part = int(part)
         elif isinstance(node, dict):
-            if part not in node and not (last and part in accepted_arguments(node, done)):
+            accepted = last and (part in accepted_arguments(node, done) or accepts_component(node, value))
+            if part not in node and not accepted:
                 known = {*node, *accepted_arguments(node, done)}
                 raise ConfigError(f"override '{key}': {done or 'the config'} has no key '{part}'{suggest(part, known)}")
         else:

@@ -1,4 +1,4 @@
-"""The registries of the five plugin families, and how plugins of other packages get into them.
+"""The registries of the seven plugin families, and how plugins of other packages get into them.
 
 A plugin registers itself with a decorator (``@MODALITIES.register_module()``). photoreal's own plugins are
 imported at the first look-up; so are those of installed packages that name their module under the entry
@@ -12,11 +12,14 @@ from importlib.metadata import entry_points
 
 from mmengine.registry import DATASETS, Registry
 
-__all__ = ['DATASETS', 'DISCRIMINATORS', 'FAMILIES', 'GENERATORS', 'LOSSES', 'MODALITIES', 'PluginRegistry',
-           'load_plugins', 'suggest']
+from photoreal.errors import ConfigError
+
+__all__ = ['CONVERTERS', 'DATASETS', 'DISCRIMINATORS', 'FAMILIES', 'FEATURE_EXTRACTORS', 'GENERATORS', 'LOSSES',
+           'MODALITIES', 'PluginRegistry', 'load_plugins', 'suggest']
 
 ENTRY_POINT_GROUP = 'photoreal.plugins'
-_HOMES = ('photoreal.datasets', 'photoreal.modalities', 'photoreal.models', 'photoreal.metrics', 'photoreal.engine')
+_HOMES = ('photoreal.datasets', 'photoreal.modalities', 'photoreal.models', 'photoreal.metrics', 'photoreal.engine',
+          'photoreal.prepare.converters')
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -33,7 +36,7 @@ def load_plugins() -> None:
     """Import photoreal's own plugins and those that installed packages announce.
 
     Raises:
-        ImportError: An announced plugin cannot be imported; the message names the package it came from.
+        ConfigError: An announced plugin cannot be imported; the message names the package it came from.
     """
     for home in _HOMES:
         import_module(home)
@@ -42,8 +45,8 @@ def load_plugins() -> None:
             import_module(point.module)
         except Exception as error:
             package = point.dist.name if point.dist else 'an unknown package'
-            raise ImportError(f"the plugin '{point.name}' ({point.value}) of {package} cannot be imported: {error}; "
-                              f'mend it, or uninstall {package}') from error
+            raise ConfigError(f"the plugin '{point.name}' ({point.value}) of {package} cannot be imported: "
+                              f'{type(error).__name__}: {error}; mend it, or uninstall {package}') from error
 
 
 class PluginRegistry(Registry):
@@ -68,6 +71,8 @@ MODALITIES = PluginRegistry('modality', scope='mmengine')
 GENERATORS = PluginRegistry('generator', scope='mmengine')
 DISCRIMINATORS = PluginRegistry('discriminator', scope='mmengine')
 LOSSES = PluginRegistry('loss', scope='mmengine')
+CONVERTERS = PluginRegistry('converter', scope='mmengine')
+FEATURE_EXTRACTORS = PluginRegistry('feature extractor', scope='mmengine')
 # Datasets live in MMEngine's own registry, because its Runner is what builds them.
 
 FAMILIES: dict[str, Registry] = {
@@ -76,4 +81,6 @@ FAMILIES: dict[str, Registry] = {
     'generator': GENERATORS,
     'discriminator': DISCRIMINATORS,
     'loss': LOSSES,
+    'converter': CONVERTERS,
+    'feature_extractor': FEATURE_EXTRACTORS,
 }

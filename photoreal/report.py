@@ -4,7 +4,8 @@ from typing import Any
 
 
 def table(report: dict[str, Any]) -> str:
-    """The metrics of a test as a table: a row a video, a row for the mean over videos of each domain.
+    """The metrics of a test as a table: a row a video, a row for the mean over videos of each domain, and how far the
+    predictions and what they compare with are from real video.
 
     Args:
         report: What :func:`photoreal.engine.runner.test` returns.
@@ -14,12 +15,15 @@ def table(report: dict[str, Any]) -> str:
         videos = {name: values for name, values in report['videos'].items() if name.startswith(f'{domain}/')}
         mean = {key.split('/', 1)[1]: value for key, value in report['mean'].items() if key.startswith(f'{domain}/')}
         if videos:
-            sections.append(_section([*videos.items(), (f'{domain}: mean of videos', mean)], list(mean)))
+            sections.append(_section('video', [*videos.items(), (f'{domain}: mean of videos', mean)]))
+    if report.get('distribution'):
+        sections.append(_section('distance to real video', list(report['distribution'].items())))
     return '\n\n'.join(sections)
 
 
-def _section(rows: list[tuple[str, dict[str, float]]], columns: list[str]) -> str:
-    cells = [['video', *columns]]
+def _section(title: str, rows: list[tuple[str, dict[str, float]]]) -> str:
+    columns = list(dict.fromkeys(name for _, values in rows for name in values))
+    cells = [[title, *columns]]
     cells += [[name, *(f'{values[c]:.4g}' if c in values else '-' for c in columns)] for name, values in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns) + 1)]
     lines = ['  '.join(cell.ljust(width) if i == 0 else cell.rjust(width)

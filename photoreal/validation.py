@@ -4,14 +4,25 @@ parts that do not agree."""
 import difflib
 import fnmatch
 import inspect
-from collections.abc import Iterator
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mmengine import registry as engine
 from mmengine.registry import Registry
 
-from photoreal.registry import DATASETS, DISCRIMINATORS, GENERATORS, LOSSES, MODALITIES, suggest
+from photoreal.registry import (
+    DATASETS,
+    DISCRIMINATORS,
+    FAMILIES,
+    FEATURE_EXTRACTORS,
+    GENERATORS,
+    LOSSES,
+    MODALITIES,
+    suggest,
+)
 
 
 class Place(NamedTuple):
@@ -23,15 +34,18 @@ class Place(NamedTuple):
 
 
 _DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITIES),
+            '.dataset.modalities.*.of': Place(MODALITIES),
             '.sampler': Place(engine.DATA_SAMPLERS, ('dataset', 'seed'))}
 PLACES: dict[str, Place] = {
     'model': Place(engine.MODELS),
     'model.modalities.*': Place(MODALITIES),
+    'model.modalities.*.of': Place(MODALITIES),
     'model.generator': Place(GENERATORS, ('in_channels', 'skip')),
     'model.discriminator': Place(DISCRIMINATORS, ('in_channels', 'scale')),
     'model.losses.*': Place(LOSSES),
     **{f'{phase}_dataloader{key}': place for phase in ('train', 'val', 'test') for key, place in _DATASET.items()},
     **{f'{phase}_evaluator{key}': Place(engine.METRICS) for phase in ('val', 'test') for key in ('', '.*')},
+    **{f'{phase}_evaluator.*.extractor': Place(FEATURE_EXTRACTORS) for phase in ('val', 'test')},
     'train_cfg': Place(engine.LOOPS, ('runner', 'dataloader'), 'IterBasedTrainLoop'),
     'val_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'ValLoop'),
     'test_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'TestLoop'),
@@ -53,7 +67,7 @@ REQUIRED = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 't
 
 def find_faults(cfg: Any) -> list[str]:
     """Every fault of a config, as sentences that begin with the key."""
-    faults = [f'{key}: missing; start from configs/tecogan_multimodal.py' for key in REQUIRED if key not in cfg]
+    faults = [f'{key}: missing; start from configs/tecogan_multimodal.py' for key in REQUIRED if cfg.get(key) is None]
     faults += _misspelt_sections(cfg)
     for key, node in _walk(cfg):
         place = _place(key)
@@ -67,12 +81,22 @@ def find_faults(cfg: Any) -> list[str]:
 def accepted_arguments(node: dict, key: str) -> set[str]:
     """Arguments that the component configured by ``node`` at ``key`` may be given, beyond those it has."""
     if key == '':
-        return _runner_keys()
+        return runner_arguments()
+    if key.endswith('_dataloader'):
+        return _loader_keys()
     place = _place(key)
-    if place is None:
-        return _loader_keys() if key.endswith('_dataloader') else set()
-    found = _lookup(place.registry, node.get('type', place.default))
-    return set(_parameters(found)[0]) - set(place.added) if found else set()
+    if place is not None:
+        found = _lookup(place.registry, node.get('type', place.default))
+        return set(_parameters(found).known) - set(place.added) if found else set()
+    # A component in a variable of the user's (modalities.blur): its type tells what it is.
+    classes = [_lookup(registry, node['type']) for registry in FAMILIES.values()] if 'type' in node else []
+    return {name for found in classes if found for name in _parameters(found).known}
+
+
+def accepts_component(node: dict, value: Any) -> bool:
+    """Whether ``node`` maps names to components, such as modalities and losses, and ``value`` may be one more."""
+    return isinstance(value, dict) and 'type' not in node and any(
+        isinstance(child, dict) and 'type' in child for child in node.values())
 
 
 def _walk(node: Any, key: str = '') -> Iterator[tuple[str, Any]]:
@@ -95,7 +119,7 @@ def _place(key: str) -> Place | None:
 def _lookup(registry: Registry, name: Any) -> Any:
     """The class registered as ``name``, or None."""
     if not isinstance(name, str):
-        return name
+        return name if callable(name) else None
     try:
         return registry.get(name)
     except (KeyError, ImportError, AttributeError):
@@ -110,7 +134,8 @@ def _component_faults(key: str, node: dict, place: Place) -> list[str]:
         return [f"{key}: has no 'type'{suggest('', place.registry.module_dict)}"]
     found = _lookup(place.registry, name)
     if found is None:
-        return [f"{key}.type: no {place.registry.name} is called '{name}'{suggest(name, place.registry.module_dict)}"]
+        what = f"no {place.registry.name} is called '{name}'"
+        return [f'{key}.type: {what}{suggest(str(name), place.registry.module_dict)}']
     known, required, open_ended = _parameters(found)
     given = {k for k in node if k not in ('type', '_scope_')}
     faults = [f"{key}.{k}: {name} takes no argument '{k}'{suggest(k, set(known) - set(place.added))}"
@@ -118,12 +143,20 @@ def _component_faults(key: str, node: dict, place: Place) -> list[str]:
     faults += [f'{key}.{k}: is derived and must not be given' for k in sorted(given & {'in_channels', 'skip'})
                if k in place.added]
     faults += [f"{key}: {name} needs the argument '{k}'" for k in required if k not in given | set(place.added)]
+    faults += [f'{key}.{k}={node[k]!r}: {name} expects {_hint_text(known[k])}'
+               for k in sorted(given & set(known)) if not _fits(node[k], known[k])]
     return faults
 
 
+class _Parameters(NamedTuple):
+    known: dict[str, Any]  # name -> type that is expected, as far as it is told
+    required: tuple[str, ...]
+    open_ended: bool  # whether any other name goes too
+
+
 @cache
-def _parameters(target: Any) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
-    """Names a class or function accepts, those it requires, and whether any other goes too.
+def _parameters(target: Any) -> _Parameters:
+    """What a class or function accepts.
 
     ``**kwargs`` is followed up the bases of a class: what they accept is accepted, unless the last is open too.
     """
@@ -138,15 +171,61 @@ def _parameters(target: Any) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
             parameters = list(inspect.signature(function).parameters.values())
         except ValueError:  # written in C
             break
+        hints = _hints(function)
         for p in parameters[1:] if inspect.isclass(owner) else parameters:
             if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-                known.setdefault(p.name)
+                hint = hints.get(p.name, Any)
+                known.setdefault(p.name, typing.Union[hint, None] if p.default is None else hint)  # noqa: UP007
                 if p.default is p.empty and owner is owners[0]:
                     required.setdefault(p.name)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             open_ended = False
             break
-    return tuple(known), tuple(required), open_ended
+    return _Parameters(known, tuple(required), open_ended)
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except (NameError, TypeError, AttributeError):  # names that are imported for type checkers alone
+        return {}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of a config may be given where ``hint`` is expected; where that cannot be told, it may.
+
+    Lists and tuples count as the same, and a dict may stand for any object: the component builds it.
+    """
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, arg) for arg in args)
+    if origin is Literal:
+        return value in args
+    kind = origin or hint
+    if kind is Any or not isinstance(kind, type) or getattr(kind, '_is_protocol', False):
+        return True
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if kind is not str and issubclass(kind, Sequence):
+        return isinstance(value, (list, tuple)) and _items_fit(value, args, kind is tuple)
+    if issubclass(kind, Mapping):
+        return isinstance(value, dict)
+    plain = value is None or isinstance(value, (bool, int, float, str))
+    return isinstance(value, kind) if plain or kind in (bool, str, types.NoneType) else True
+
+
+def _items_fit(values: Sequence, hints: tuple[Any, ...], fixed: bool) -> bool:
+    if not fixed or (len(hints) == 2 and hints[1] is Ellipsis):
+        return all(_fits(value, hint) for hint in hints[:1] for value in values)
+    return not hints or (len(values) == len(hints) and all(map(_fits, values, hints)))
+
+
+def _hint_text(hint: Any) -> str:
+    if hint is types.NoneType:
+        return 'None'
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return ' or '.join(map(_hint_text, typing.get_args(hint)))
+    return inspect.formatannotation(hint).replace('typing.', '').replace('collections.abc.', '')
 
 
 @cache
@@ -156,7 +235,8 @@ def _loader_keys() -> frozenset[str]:
 
 
 @cache
-def _runner_keys() -> frozenset[str]:
+def runner_arguments() -> frozenset[str]:
+    """The sections of a config that MMEngine's Runner knows."""
     from mmengine.runner import Runner
     return frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'}
 
@@ -171,8 +251,8 @@ def _misspelt_sections(cfg: Any) -> list[str]:
     """Top-level names are free (variables), so only near misses of a known section are taken for faults."""
     faults = []
     for name in cfg:
-        near = difflib.get_close_matches(name, _runner_keys(), n=1, cutoff=0.85)
-        if name not in _runner_keys() and near and near[0] not in cfg:
+        near = difflib.get_close_matches(name, runner_arguments(), n=1, cutoff=0.85)
+        if name not in runner_arguments() and near and near[0] not in cfg:
             faults.append(f"{name}: no such section; did you mean '{near[0]}'?")
     return faults
 
@@ -192,7 +272,7 @@ def _disagreements(cfg: Any) -> list[str]:
     image, modalities = model.get('image'), model.get('modalities', {})
     if image is not None and image not in modalities:
         faults.append(f"model.image='{image}' is none of the modalities{suggest(image, modalities)}")
-    return faults + _crop_faults(cfg, scale)
+    return faults + _crop_faults(cfg, scale) + _loop_faults(cfg) + _best_faults(cfg)
 
 
 def _crop_faults(cfg: Any, scale: int) -> list[str]:
@@ -205,3 +285,22 @@ def _crop_faults(cfg: Any, scale: int) -> list[str]:
         return []
     return [f'model.discriminator.spatial_size={side} does not fit crops of crop_size * scale = {crop} * {scale}: set '
             'it to their product, or to None for crops of any size']
+
+
+def _loop_faults(cfg: Any) -> list[str]:
+    numbers = {name: cfg['train_cfg'].get(name, 1) for name in ('max_iters', 'val_interval')}
+    return [f'train_cfg.{name}={value}: expected 1 or more' for name, value in numbers.items() if value < 1]
+
+
+def _best_faults(cfg: Any) -> list[str]:
+    """The best checkpoint is chosen at the first validation, which is late for learning that nothing measures it."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    prefix, slash, _ = str(hook.get('save_best')).partition('/')
+    metrics = cfg.get('val_evaluator') or []
+    domains = cfg['val_dataloader']['dataset'].get('domains')
+    measured = {metric.get('prefix') or metric.get('domain') for metric in
+                (metrics if isinstance(metrics, list) else [metrics]) if not domains or metric.get('domain') in domains}
+    if not slash or prefix in measured:
+        return []
+    return [f"default_hooks.checkpoint.save_best='{hook['save_best']}': no metric of val_evaluator has names that "
+            f"begin with '{prefix}/' and a domain of val_dataloader.dataset.domains; choose another one, or None"]

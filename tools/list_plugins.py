@@ -7,7 +7,7 @@ import argparse
 
 from photoreal.cli import run_tool
 
-FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss')
+FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss', 'converter', 'feature_extractor')
 
 
 def main() -> None:

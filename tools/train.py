@@ -29,6 +29,8 @@ def main() -> None:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     check_config(cfg)
 
+    from mmengine.dist import is_main_process
+
     from photoreal.engine import runner
     from photoreal.engine.optim import use_mixed_precision
     if args.amp:
@@ -39,7 +41,10 @@ def main() -> None:
         print(runner.dry_run(cfg))
         return
     runner.train(cfg)
-    print(f'done: checkpoints, log, metrics and TensorBoard pictures are in {cfg.work_dir}')
+    if is_main_process():
+        from photoreal.reporting import health_of
+        print(health_of(cfg.work_dir))
+        print(f'done: checkpoints, log, metrics and TensorBoard pictures are in {cfg.work_dir}')
 
 
 if __name__ == '__main__':

@@ -33,28 +33,57 @@ def _point(link: Path, target: Path) -> None:
             shutil.copyfile(target, temporary)
 
 
-def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
-    """Load a checkpoint; only tensors and plain values are admitted.
+def find_checkpoint(path: str | Path) -> Path:
+    """The file that is meant by a path: itself, or the newest checkpoint of a run's folder.
 
     Raises:
-        CheckpointError: No such file, a damaged one, one that holds more than plain values, or no weights in it.
+        CheckpointError: There is none.
     """
     path = Path(path)
     if path.is_dir():
         path = path / LATEST
     if not path.is_file():
         raise CheckpointError(f'no checkpoint {path}{_present(path.parent)}')
+    return path
+
+
+def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Load a checkpoint; only tensors and plain values are admitted.
+
+    Raises:
+        CheckpointError: No such file, a damaged one, one that holds more than plain values, or no weights in it.
+    """
+    path = find_checkpoint(path)
     try:
         checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # torch raises many kinds for what is no checkpoint
+        reason = ': '.join([type(error).__name__, *str(error).splitlines()[:1]])  # some say nothing, some a page
         raise CheckpointError(f'{path} cannot be read as a checkpoint: it is damaged, or holds more than weights and '
-                              f'plain values ({type(error).__name__}: {str(error).splitlines()[0]})') from error
+                              f'plain values ({reason})') from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
         raise CheckpointError(f"{path} holds no 'state_dict': expected a checkpoint of tools/train.py, or weights that "
                               '`tools/migrate.py weights` converted')
     # MMEngine would run the config that other tools put in here as Python code.
-    checkpoint.get('meta', {}).pop('config', None)
+    if isinstance(checkpoint.get('meta'), dict):
+        checkpoint['meta'].pop('config', None)
     return checkpoint
+
+
+def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -> None:
+    """Check that a run of this model can go on from a checkpoint.
+
+    Raises:
+        CheckpointError: It holds weights alone, or another set of networks was trained.
+    """
+    missing = {'meta', 'message_hub', 'optimizer'} - set(checkpoint)
+    if missing or not {'iter', 'epoch'} <= set(checkpoint['meta']):
+        raise CheckpointError(f'{origin} holds weights but no {", ".join(sorted(missing)) or "position"}: a run cannot '
+                              "be resumed from it. Start a new run from its weights: --cfg-options load_from='...'")
+    trained = [part for part in ('generator', 'discriminator') if getattr(model, part, None) is not None]
+    if sorted(checkpoint['optimizer']) != sorted(trained):
+        raise CheckpointError(f'{origin} is of a run that trained {" and ".join(sorted(checkpoint["optimizer"]))}, and '
+                              f'this config trains {" and ".join(trained)}. Resume with the config of that run, or '
+                              "start a new one from its weights: --cfg-options load_from='...'")
 
 
 def _present(folder: Path) -> str:
@@ -72,12 +101,7 @@ def load_weights(model: nn.Module, state: dict[str, Any], origin: str) -> None:
     Raises:
         CheckpointError: There is no generator, or a part's tensors differ in name or shape.
     """
-    parts: dict[str, dict[str, Any]] = {}
-    for key, value in state.items():
-        part, _, name = key.partition('.')
-        parts.setdefault(part, {})[name] = value
-    if 'generator' not in parts:
-        raise CheckpointError(f"{origin} has no generator: its parts are {sorted(parts) or 'none'}")
+    parts = _parts(state, origin)
     if 'generator_ema' not in parts:
         parts['generator_ema'] = {'steps': torch.zeros((), dtype=torch.long),
                                   **{f'module.{name}': value for name, value in parts['generator'].items()}}
@@ -90,6 +114,29 @@ def load_weights(model: nn.Module, state: dict[str, Any], origin: str) -> None:
     for name, buffer in model.named_buffers(recurse=False):
         if name in parts:
             buffer.copy_(parts[name][''])
+
+
+def load_generator(generator: nn.Module, state: dict[str, Any], origin: str) -> None:
+    """Put into a generator the weights to predict with: a VideoGAN's running average where there is one.
+
+    Raises:
+        CheckpointError: There is no generator, or its tensors differ in name or shape.
+    """
+    parts = _parts(state, origin)
+    average = {key.removeprefix('module.'): value for key, value in parts.get('generator_ema', {}).items()
+               if key.startswith('module.')}
+    _fill(generator, average or parts['generator'], 'generator', origin)
+
+
+def _parts(state: dict[str, Any], origin: str) -> dict[str, dict[str, Any]]:
+    """A VideoGAN's weights by its parts."""
+    parts: dict[str, dict[str, Any]] = {}
+    for key, value in state.items():
+        part, _, name = key.partition('.')
+        parts.setdefault(part, {})[name] = value
+    if 'generator' not in parts:
+        raise CheckpointError(f"{origin} has no generator: its parts are {sorted(parts) or 'none'}")
+    return parts
 
 
 def _fill(module: nn.Module, state: dict[str, Any], part: str, origin: str) -> None:

@@ -1,5 +1,6 @@
 """Data-parallel training of a GAN: generator and discriminator are wrapped each."""
 
+import os
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from mmengine.model.wrappers import MMDistributedDataParallel, MMSeparateDistrib
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from photoreal.errors import ConfigError
 
 
 class _Part(MMDistributedDataParallel):
@@ -40,10 +43,26 @@ class VideoGANDataParallel(MMSeparateDistributedDataParallel):
                 module._modules[name] = _Part(part, device_ids=ids, broadcast_buffers=False)
 
 
-def start_on_cpu(launcher: str) -> None:
-    """Start the process group with gloo where there is no GPU; MMEngine's own way there wants one.
+_LAUNCHERS = {
+    'pytorch': ('LOCAL_RANK', 'torchrun --nproc_per_node=<number of GPUs> tools/train.py CONFIG --launcher pytorch'),
+    'slurm': ('SLURM_PROCID', 'srun ... python tools/train.py CONFIG --launcher slurm'),
+    'mpi': ('OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun ... python tools/train.py CONFIG --launcher mpi'),
+}
 
-    Needs RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the environment, as torchrun sets them.
+
+def start_processes(launcher: str) -> None:
+    """Check that the launcher started this process, and on the CPU let it find the others.
+
+    MMEngine does the rest, but its own way of torchrun's wants a GPU: without one, gloo is started here.
+
+    Raises:
+        ConfigError: The environment lacks what the launcher sets.
     """
+    if launcher == 'none':
+        return
+    variable, example = _LAUNCHERS[launcher]
+    if variable not in os.environ:
+        raise ConfigError(f'launcher={launcher!r}: {variable} is not set in the environment, so {launcher} has not '
+                          f'started this process; start it with: {example}')
     if launcher == 'pytorch' and not torch.cuda.is_available() and not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')

@@ -31,14 +31,15 @@ def strip(result: FrameResult) -> np.ndarray:
 
 @HOOKS.register_module()
 class PreviewHook(Hook):
-    """At each validation, put one strip a video (its middle frame) into the run's visualizer (TensorBoard)."""
+    """At each validation, put one strip a video (its middle frame) into TensorBoard and the run's ``vis_image/``."""
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
                        outputs: Sequence[FrameResult] | None = None) -> None:
         for result in outputs or ():
             info = result.info
             if info['index'] == info['length'] // 2:
-                runner.visualizer.add_image(f"{info['domain']}/{info['video']}", strip(result), step=runner.iter)
+                # No '/' in the name: it becomes a file's.
+                runner.visualizer.add_image(f"{info['domain']}_{info['video']}", strip(result), step=runner.iter)
 
 
 @HOOKS.register_module()

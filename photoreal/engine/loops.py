@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import DataLoader
 
 from photoreal.datasets.samplers import ClipSampler
@@ -20,7 +21,11 @@ class ClipTrainLoop(IterBasedTrainLoop):
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict, max_iters: int, val_begin: int = 1,
                  val_interval: int = 1000, dynamic_intervals: Sequence[tuple[int, int]] | None = None) -> None:
-        super().__init__(runner, dataloader, max_iters, val_begin, val_interval, dynamic_intervals)
+        # Not IterBasedTrainLoop's constructor: it has workers decode clips from the first on, which nobody takes.
+        super(IterBasedTrainLoop, self).__init__(runner, dataloader)
+        self._max_iters, self._max_epochs, self._iter, self._epoch = max_iters, 1, 0, 0
+        self.val_begin, self.val_interval, self.stop_training = val_begin, val_interval, False
+        self.dynamic_milestones, self.dynamic_intervals = calc_dynamic_intervals(val_interval, dynamic_intervals)
         if not isinstance(self.dataloader.sampler, ClipSampler):
             raise ConfigError(f'train_dataloader.sampler is a {type(self.dataloader.sampler).__name__}: ClipTrainLoop '
                               "needs dict(type='ClipSampler')")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch import nn
 
@@ -49,6 +49,19 @@ class AutocastOptimWrapper(OptimWrapper):
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield
+
+
+def lengthen_schedule(scheduler: _ParamScheduler, end: int) -> None:
+    """Go on with a schedule beyond the end of the run that it was loaded from.
+
+    MMEngine ends a schedule with the run where the config gives it no end, and a checkpoint brings that end along: in
+    a longer run the learning rate would stay what it was.
+    """
+    state = scheduler.state_dict()
+    missed = max(0, state['_global_step'] - state['end'] + 1)  # steps that came after the old end and were not taken
+    scheduler.load_state_dict({**state, 'end': end, '_global_step': state['_global_step'] - missed})
+    for _ in range(missed):
+        scheduler.step()
 
 
 def use_mixed_precision(cfg: Any) -> None:

@@ -1,31 +1,38 @@
 """Build and run training and tests from a config."""
 
+import copy
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
-from mmengine.registry import MODELS
+from mmengine.logging import MMLogger
+from mmengine.registry import METRICS
 from mmengine.runner import Runner
-from torch import nn
 
 import photoreal
 from photoreal.datasets.writers import write_json
 from photoreal.engine.checkpoint import (
     LATEST,
+    find_checkpoint,
     load_weights,
     plain_message_hub,
     read_checkpoint,
     restored_message_hub,
     write_checkpoint,
 )
-from photoreal.engine.distributed import start_on_cpu
+from photoreal.engine.console import is_news
+from photoreal.engine.distributed import start_processes
 from photoreal.engine.hooks import PredictionWriterHook
-from photoreal.engine.optim import PartwiseOptimWrapperConstructor
+from photoreal.engine.optim import lengthen_schedule
+from photoreal.engine.preflight import build_parts, loader_config
 from photoreal.errors import CheckpointError
+from photoreal.validation import runner_arguments
 
 
 class VideoRunner(Runner):
@@ -40,7 +47,7 @@ class VideoRunner(Runner):
         model = getattr(self.model, 'module', self.model)
         checkpoint = {
             'meta': {'epoch': self.epoch, 'iter': self.iter + (not by_epoch), **(meta or {}), 'seed': self.seed,
-                     'experiment_name': self.experiment_name, 'cfg': self.cfg.pretty_text,
+                     'experiment_name': self.experiment_name, 'cfg': self._config_text,
                      'photoreal_version': photoreal.__version__, 'time': time.strftime('%Y%m%d_%H%M%S')},
             'state_dict': {key: value.cpu() for key, value in model.state_dict().items()},
             'message_hub': plain_message_hub(self.message_hub.state_dict()),
@@ -52,6 +59,10 @@ class VideoRunner(Runner):
                                               for part, schedulers in self.param_schedulers.items()}
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         write_checkpoint(Path(out_dir) / filename, checkpoint)
+
+    @cached_property
+    def _config_text(self) -> str:
+        return self.cfg.pretty_text  # laying it out takes a tenth of a second, or seconds for long lists
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False,
                         revise_keys: Any = None) -> dict[str, Any]:
@@ -66,24 +77,54 @@ class VideoRunner(Runner):
         return checkpoint
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Continue a run from its checkpoint.
-
-        Raises:
-            CheckpointError: It holds weights alone.
-        """
-        missing = {'meta', 'message_hub', 'optimizer'} - set(read_checkpoint(filename))
-        if missing:
-            raise CheckpointError(f'{filename} holds weights but no {", ".join(sorted(missing))}: a run cannot be '
-                                  "resumed from it. Start a new run from its weights: --cfg-options load_from='...'")
+        """Continue a run from its checkpoint; it may be given a larger ``max_iters``."""
         super().resume(filename, *args, **kwargs)
+        before = self.message_hub.get_info('max_iters')
+        for schedulers in (self.param_schedulers or {}).values():
+            for scheduler in schedulers:
+                if not scheduler.by_epoch and scheduler.end == before < self.max_iters:
+                    lengthen_schedule(scheduler, self.max_iters)
+        self._adopt_best()
+
+    def _adopt_best(self) -> None:
+        """Know as the best only what lies in this run's folder: CheckpointHook deletes it once there is a better one,
+        and the checkpoint may be another run's, or come from before the folder was moved."""
+        hub = self.message_hub
+        for key in [key for key in hub.runtime_info if key.startswith('best_ckpt')]:
+            path = Path(self.work_dir) / Path(hub.get_info(key)).name
+            if path.is_file():
+                hub.update_info(key, str(path))
+            else:
+                hub.pop_info(key)
+                hub.pop_info(key.replace('best_ckpt', 'best_score'))
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """MMEngine's logger; the console is spared what only the log file needs."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.addFilter(is_news)
+        return logger
 
 
-def build_runner(cfg: Config) -> VideoRunner:
-    """A runner for a checked config."""
-    start_on_cpu(cfg.get('launcher', 'none'))
-    for phase in ('train', 'val', 'test'):
-        cfg[f'{phase}_dataloader'].setdefault('pin_memory', torch.cuda.is_available())
-    return VideoRunner.from_cfg(cfg)
+def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
+    """A runner for a checked config.
+
+    Args:
+        cfg: The config.
+        phases: What will be run, some of 'train', 'val' and 'test': their data is built and checked first, together
+            with everything else that can be wrong, and only then work_dir is made.
+    """
+    start_processes(cfg.get('launcher', 'none'))
+    parts = build_parts(cfg, phases)
+    cfg = copy.deepcopy(cfg)
+    sections = {name: cfg[name] for name in runner_arguments() if name in cfg}
+    sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}
+    sections |= {f'{phase}_evaluator': evaluator for phase, evaluator in parts.evaluators.items()}
+    runner = VideoRunner(**sections, cfg=cfg)
+    for line in parts.describe().splitlines():
+        runner.logger.info(line)
+    return runner
 
 
 def resume_from(cfg: Config, checkpoint: str) -> None:
@@ -103,12 +144,17 @@ def choose_domains(cfg: Config, domains: Sequence[str]) -> None:
     """Test only on these domains, with the metrics that are for them."""
     cfg.test_dataloader.dataset.domains = tuple(domains)
     metrics = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    cfg.test_evaluator = [metric for metric in metrics if metric.get('domain', 'real') in domains]
+    cfg.test_evaluator = [metric for metric in metrics if _domains_of(metric) <= set(domains)]
+
+
+def _domains_of(metric: dict[str, Any]) -> set[str]:
+    """The domains that a metric's config needs."""
+    return set(getattr(METRICS.get(metric['type']), 'domains', ())) or {metric.get('domain', 'real')}
 
 
 def train(cfg: Config) -> VideoRunner:
     """Train as the config says; returns the runner when done."""
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, ('train', 'val'))
     runner.train()
     return runner
 
@@ -119,15 +165,17 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
     Args:
         cfg: A checked config.
         checkpoint: Weights to use.
-        out_dir: Where ``<domain>/<video>/<name>.png``, ``<domain>/<video>.mp4`` and ``metrics.json`` go.
+        out_dir: Where ``<domain>/<video>/<name>.png``, ``<domain>/<video>.mp4``, ``metrics.json`` and ``frames.json``
+            (``<domain>/<video>`` -> metric -> the values of its frames, null where a frame has none) go.
 
     Returns:
         What metrics.json holds: 'mean' (metric -> value), 'videos' (``<domain>/<video>`` -> metric -> value),
-        'checkpoint' and 'config'.
+        'distribution' (what is compared with real video -> metric -> value),
+        'higher_is_better' (names of metrics; of the others less is better), 'checkpoint' and 'config'.
     """
-    read_checkpoint(checkpoint)  # before anything is made: a wrong path must leave nothing behind
+    checkpoint = find_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = str(checkpoint), False
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, ('test',))
     writer = PredictionWriterHook(str(out_dir))
     runner.register_hook(writer)
     try:
@@ -135,15 +183,26 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
     except BaseException as error:
         writer.abort(error)
         raise
-    videos: dict[str, dict[str, float]] = {}
-    for metric in runner.test_evaluator.metrics:
-        for video, values in metric.per_video.items():
-            videos.setdefault(video, {}).update(values)
-    report = {'mean': {key: float(value) for key, value in mean.items()}, 'videos': videos,
+    metrics = runner.test_evaluator.metrics
+    report = {'mean': {key: float(value) for key, value in mean.items()},
+              'videos': by_video(metric.per_video for metric in metrics),
+              'distribution': {row: values for metric in metrics
+                               for row, values in getattr(metric, 'rows', {}).items()},
+              'higher_is_better': sorted(frozenset().union(*(metric.higher_is_better for metric in metrics))),
               'checkpoint': str(checkpoint), 'config': str(cfg.filename)}
     if is_main_process():
+        write_json(Path(out_dir) / 'frames.json', by_video(metric.per_frame for metric in metrics))
         write_json(Path(out_dir) / 'metrics.json', report)
     return report
+
+
+def by_video(results: Iterable[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Join what several metrics say of the same videos: ``<domain>/<video>`` -> name -> value."""
+    videos: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for video, values in result.items():
+            videos.setdefault(video, {}).update(values)
+    return videos
 
 
 def dry_run(cfg: Config) -> str:
@@ -152,25 +211,12 @@ def dry_run(cfg: Config) -> str:
     Returns:
         A summary: modalities, channels, parameters, what was found in the data, and the losses of the step.
     """
-    model: nn.Module = MODELS.build(cfg.model)
-    if cfg.get('load_from'):
-        load_weights(model, read_checkpoint(cfg.load_from)['state_dict'], cfg.load_from)
-    optimizers = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}
-    optim_wrapper = PartwiseOptimWrapperConstructor(optimizers)(model)
-    lines = [f'condition: {model.data_preprocessor.layout.channels} channels: ' + ', '.join(
-        f'{name} {part.stop - part.start}' for name, part in model.data_preprocessor.layout.slices.items())]
-    for name in ('generator', 'discriminator'):
-        part = getattr(model, name)
-        if part is not None:
-            count = sum(p.numel() for p in part.parameters())
-            lines.append(f'{name}: {type(part).__name__}, {count / 1e6:.2f} M parameters')
-    for phase in ('train', 'val'):
-        loader = Runner.build_dataloader({**cfg[f'{phase}_dataloader'], 'num_workers': 0, 'persistent_workers': False})
-        videos = loader.dataset.videos
-        lines.append(f'{phase}: {len(videos)} videos, {sum(len(v) for v in videos)} frames')
-        batch = next(iter(loader))
+    parts = build_parts(cfg, ('train', 'val'))
+    model, lines = parts.model.to(get_device()), [parts.describe()]
+    for phase, dataset in parts.datasets.items():
+        batch = next(iter(Runner.build_dataloader(loader_config(cfg, phase, dataset, num_workers=0))))
         if phase == 'train':
-            logs = model.train().train_step(batch, optim_wrapper)
+            logs = model.train().train_step(batch, parts.optim_wrapper)
             lines.append('one training step: ' + ', '.join(f'{key} {float(value):.4g}' for key, value in logs.items()))
         else:
             result = model.eval().test_step(batch)[0]

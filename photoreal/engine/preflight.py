@@ -1,0 +1,158 @@
+"""Build the parts of a run before the run: what is wrong with them is told before anything is written."""
+
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.evaluator import Evaluator
+from mmengine.optim import OptimWrapperDict
+from mmengine.registry import HOOKS, METRICS, MODELS, PARAM_SCHEDULERS
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+from photoreal.datasets.transforms import compute_map
+from photoreal.engine.checkpoint import check_resumable, load_weights, read_checkpoint
+from photoreal.engine.optim import PartwiseOptimWrapperConstructor
+from photoreal.errors import ConfigError, DataError, PhotorealError
+from photoreal.registry import DATASETS
+
+_LISTED = 5  # faults of one kind, before they are only counted
+
+
+class Parts(NamedTuple):
+    """What a run consists of, on the CPU."""
+
+    model: nn.Module
+    optim_wrapper: OptimWrapperDict | None  # None for a test
+    datasets: dict[str, Dataset]  # by phase
+    evaluators: dict[str, Evaluator]  # by phase, without 'train'
+
+    def describe(self) -> str:
+        """The condition's channels, the networks' parameters, and what was found in the data: a line each."""
+        layout = self.model.data_preprocessor.layout
+        channels = ', '.join(f'{name} {part.stop - part.start}' for name, part in layout.slices.items())
+        lines = [f'condition: {layout.channels} channels: {channels}']
+        for name in ('generator', 'discriminator'):
+            part = getattr(self.model, name)
+            if part is not None:
+                count = sum(p.numel() for p in part.parameters())
+                lines.append(f'{name}: {type(part).__name__}, {count / 1e6:.2f} M parameters')
+        for phase, dataset in self.datasets.items():
+            videos = getattr(dataset, 'videos', None)  # a dataset of another package may have no such thing
+            lines.append(f'{phase}: {len(dataset)} items' if videos is None else
+                         f'{phase}: {len(videos)} videos, {sum(map(len, videos))} frames')
+        return '\n'.join([*lines, f'device: {get_device()}'])
+
+
+def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
+    """Build model, data and, to train, optimizers, schedules and hooks; load the weights that the run starts from.
+
+    Args:
+        cfg: A checked config.
+        phases: Some of 'train', 'val' and 'test'.
+
+    Raises:
+        ConfigError: A constructor refuses its arguments.
+        DataError: The data cannot be used; the faults of all phases are listed.
+        CheckpointError: ``load_from`` is missing, damaged, does not fit, or a run cannot be resumed from it.
+    """
+    with _naming('model'):
+        model: nn.Module = MODELS.build(cfg.model)
+    if cfg.get('load_from'):
+        checkpoint = read_checkpoint(cfg.load_from)
+        if cfg.get('resume'):
+            check_resumable(checkpoint, model, cfg.load_from)
+        load_weights(model, checkpoint['state_dict'], cfg.load_from)
+    datasets = _build_datasets(cfg, phases)
+    for phase, dataset in datasets.items():
+        with _naming(f'{phase}_dataloader'):
+            Runner.build_dataloader(loader_config(cfg, phase, dataset))  # workers start only when it is iterated
+    return Parts(model, _build_optimizers(cfg, model) if 'train' in phases else None, datasets,
+                 {phase: _build_evaluator(cfg, phase) for phase in phases if phase != 'train'})
+
+
+def loader_config(cfg: Config, phase: str, dataset: Dataset, **changes: Any) -> dict[str, Any]:
+    """The config of a phase's DataLoader, with its dataset as built and what follows from the machine and the rest."""
+    config = {'pin_memory': torch.cuda.is_available(), **cfg[f'{phase}_dataloader'], 'dataset': dataset, **changes}
+    if config.get('num_workers', 0) == 0:  # torch then refuses what is for workers
+        config |= {'persistent_workers': False, 'prefetch_factor': None}
+    return config
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Where a constructor refuses what the config gives it, name the key; it is no fault of the program."""
+    try:
+        yield
+    except PhotorealError:
+        raise
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(f'{key} cannot be built: {type(error).__name__}: {error} '
+                          f'({place.filename}:{place.lineno})') from error
+
+
+def _build_datasets(cfg: Config, phases: Sequence[str]) -> dict[str, Dataset]:
+    datasets, faults = {}, []
+    for phase in phases:
+        try:
+            with _naming(f'{phase}_dataloader.dataset'):
+                datasets[phase] = DATASETS.build(cfg[f'{phase}_dataloader'].dataset)
+                faults += _map_faults(datasets[phase])
+        except DataError as error:
+            faults.append(str(error))
+    if faults:
+        raise DataError('\n'.join(dict.fromkeys(faults)))
+    return datasets
+
+
+def _map_faults(dataset: Dataset) -> list[str]:
+    """Compute the first recorded map of each video: values that a modality does not know show only then."""
+    faults: list[str] = []
+    for video in getattr(dataset, 'videos', ()):
+        for name, source in video.recorded.items():
+            modality = dataset.modalities[name]
+            try:
+                compute_map(name, modality, source.read([0], raw=modality.raw), modality.sample(None), source, [0])
+            except DataError as error:
+                faults.append(str(error))
+    more = len(faults) - _LISTED
+    return faults if more <= 0 else [*faults[:_LISTED], f'{more} more videos have such maps']
+
+
+def _build_evaluator(cfg: Config, phase: str) -> Evaluator:
+    given, metrics = cfg.get(f'{phase}_evaluator') or [], []
+    for i, metric in enumerate(given if isinstance(given, list) else [given]):
+        with _naming(f'{phase}_evaluator.{i}'):
+            metrics.append(METRICS.build(metric))
+    return Evaluator(metrics)
+
+
+def _build_optimizers(cfg: Config, model: nn.Module) -> OptimWrapperDict:
+    parts = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}
+    with _naming('optim_wrapper'):
+        wrapper = PartwiseOptimWrapperConstructor(parts)(model)
+    for part, schedules in _schedules(cfg.get('param_scheduler'), list(wrapper.keys())).items():
+        for schedule in schedules:
+            with _naming('param_scheduler'):
+                PARAM_SCHEDULERS.build({**schedule, 'optimizer': wrapper[part]})
+    for section in ('default_hooks', 'custom_hooks'):
+        hooks = cfg.get(section) or {}
+        for name, hook in hooks.items() if isinstance(hooks, dict) else enumerate(hooks):
+            if hook is not None:
+                with _naming(f'{section}.{name}'):
+                    HOOKS.build(hook)
+    return wrapper
+
+
+def _schedules(given: Any, parts: list[str]) -> dict[str, list[dict]]:
+    """Part of the model -> its schedules, in any of the forms that MMEngine takes."""
+    by_part = given if isinstance(given, dict) and 'type' not in given else dict.fromkeys(parts, given)
+    lists = {part: [own] if isinstance(own, dict) else own or [] for part, own in by_part.items() if part in parts}
+    return {part: [{k: v for k, v in schedule.items() if k != 'convert_to_iter_based'} for schedule in own]
+            for part, own in lists.items()}

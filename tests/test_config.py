@@ -1,0 +1,178 @@
+"""Loading configs, overriding keys, and passing variables on."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from photoreal.config import apply_overrides, check_config, load_config, parse_override
+from photoreal.errors import ConfigError
+from tests import tiny
+
+CONFIGS = sorted(path for path in (tiny.ROOT / 'configs').glob('*.py'))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_sound(path: Path) -> None:
+    check_config(load_config(path))
+
+
+@pytest.mark.parametrize(('text', 'value'), [
+    ('a.b=1', 1), ('a.b=1e-3', 1e-3), ('a.b=(1, 2)', (1, 2)), ("a.b=['x', 'y']", ['x', 'y']),
+    ("a.b={'c': 1}", {'c': 1}),
+    ('a.b=None', None), ('a.b=none', None), ('a.b=true', True), ('a.b=False', False), ('a.b=/data/x', '/data/x'),
+    ('a.b=FRNet', 'FRNet'), ("a.b='1'", '1'), ('a.b=x=y', 'x=y'), ('a.b=', ''), ('a.b= 3 ', 3)])
+def test_values_are_python_literals_or_else_strings(text: str, value: object) -> None:
+    assert parse_override(text) == ('a.b', value)
+    assert type(parse_override(text)[1]) is type(value)
+
+
+@pytest.mark.parametrize('text', ['a.b', '=1', ''])
+def test_override_without_key_or_value(text: str) -> None:
+    with pytest.raises(ConfigError, match='expected key=value'):
+        parse_override(text)
+
+
+def test_override_of_a_nested_key(tiny_config: Path) -> None:
+    assert load_config(tiny_config, ['model.losses.pixel.weight=3.0']).model.losses.pixel.weight == 3.0
+
+
+def test_override_of_a_list_entry(tiny_config: Path) -> None:
+    assert load_config(tiny_config, ['param_scheduler.0.gamma=0.9']).param_scheduler[0].gamma == 0.9
+
+
+def test_override_adds_an_argument_that_the_component_takes(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config, ['model.generator.upsample=bicubic', 'train_dataloader.drop_last=True',
+                                    'experiment_name=mine'])
+    assert cfg.model.generator.upsample == 'bicubic'
+    assert cfg.train_dataloader.drop_last is True and cfg.experiment_name == 'mine'
+    check_config(cfg)
+
+
+def test_override_adds_an_argument_to_a_modality_and_reaches_all(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config, ['modalities.blur.sigma_fixed=2.0'])
+    assert cfg.model.modalities.blur.sigma_fixed == 2.0
+    assert cfg.test_dataloader.dataset.modalities.blur.sigma_fixed == 2.0
+    check_config(cfg)
+
+
+def test_override_adds_a_modality(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config, ["modalities.gray={'type': 'Gray'}"])
+    assert list(cfg.model.modalities) == list(cfg.train_dataloader.dataset.modalities) == \
+        ['blur', 'edges', 'segmentation', 'gray']
+    check_config(cfg)
+
+
+def test_override_replaces_all_modalities(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config, ["modalities={'edges': {'type': 'Edges'}}", 'image=None'])
+    assert list(cfg.model.modalities) == ['edges'] and cfg.model.image is None
+    check_config(cfg)
+
+
+def test_override_leaves_a_loss_out(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config, ['model.losses.ping_pong=None'])
+    assert cfg.model.losses.ping_pong is None
+    check_config(cfg)
+
+
+@pytest.mark.parametrize(('override', 'found'), [
+    ('model.generator.mid_chanels=8', "model.generator has no key 'mid_chanels'; did you mean 'mid_channels'?"),
+    ('modle.image=None', "the config has no key 'modle'; did you mean 'model'?"),
+    ('model.generator.in_channels=4', "model.generator has no key 'in_channels'"),
+    ('modalities.blurr.sigma=1', "modalities has no key 'blurr'; did you mean 'blur'?"),
+    ('modalities.gray=3', "modalities has no key 'gray'"),
+    ('param_scheduler.1.gamma=1', "'param_scheduler' is a list of 1 entries; expected an index from 0 to 0"),
+    ('param_scheduler.x.gamma=1', "instead of 'x'"),
+    ('data_root.x=1', "'data_root' is "),
+    ('train_dataloader.batchsize=1', "did you mean 'batch_size'?")])
+def test_override_of_an_unknown_key_suggests_the_nearest(tiny_config: Path, override: str, found: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(tiny_config, [override])
+    assert override.split('=')[0] in str(error.value) and found in str(error.value)
+
+
+def test_variable_reaches_all_that_share_it_from_the_command_line(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config, ['scale=2', 'crop_size=8', 'data_root=/mine'])
+    assert cfg.model.generator.scale == 2
+    for phase in ('train', 'val', 'test'):
+        assert cfg[f'{phase}_dataloader'].dataset.scale == 2
+        assert cfg[f'{phase}_dataloader'].dataset.data_root == '/mine'
+    assert cfg.train_dataloader.dataset.crop_size == 8
+    check_config(cfg)
+
+
+def test_component_that_was_given_its_own_value_keeps_it(tiny_config: Path) -> None:
+    overrides = ['test_dataloader.dataset.data_root=/own', 'data_root=/mine']
+    cfg = load_config(tiny_config, overrides)
+    assert cfg.test_dataloader.dataset.data_root == '/own' and cfg.val_dataloader.dataset.data_root == '/mine'
+
+
+def test_parts_of_a_variable_are_not_shared_by_reference(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config)
+    apply_overrides(cfg, [('model.modalities.blur.sigma', 9)])
+    assert cfg.train_dataloader.dataset.modalities.blur.sigma != 9
+
+
+@pytest.mark.parametrize('override_in', ['child', 'grandchild', 'both'])
+def test_variable_changed_by_a_config_that_inherits_reaches_all(tmp_path: Path, override_in: str) -> None:
+    texts = {'child': 'crop_size = 32\nmodalities = dict(blur=dict(sigma=2.0))', 'grandchild': ''}
+    if override_in == 'grandchild':
+        texts = {'child': '', 'grandchild': texts['child']}
+    elif override_in == 'both':
+        texts['grandchild'] = 'crop_size = 48\nmodalities = dict(blur=dict(down=1))'
+    (tmp_path / 'base.py').write_text((tiny.ROOT / 'configs/tecogan_multimodal.py').read_text().replace(
+        "'_base_/runtime.py'", repr(str(tiny.ROOT / 'configs/_base_/runtime.py'))))
+    (tmp_path / 'child.py').write_text(f"_base_ = 'base.py'\n{texts['child']}\n")
+    (tmp_path / 'grandchild.py').write_text(f"_base_ = ['child.py']\n{texts['grandchild']}\n")
+    cfg = load_config(tmp_path / 'grandchild.py')
+    check_config(cfg)
+    blur = dict(type='Blur', sigma=2.0, down=1 if override_in == 'both' else (1, 2, 4))
+    assert cfg.train_dataloader.dataset.crop_size == cfg.crop_size == (48 if override_in == 'both' else 32)
+    for holder in (cfg.model, *(cfg[f'{phase}_dataloader'].dataset for phase in ('train', 'val', 'test'))):
+        assert holder.modalities.blur == blur
+        assert list(holder.modalities) == ['blur', 'edges']
+
+
+def test_missing_file_suggests_the_nearest(tiny_config: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no config file .*tinny\.py; did you mean '.*tiny\.py'"):
+        load_config(tiny_config.with_name('tinny.py'))
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """MMEngine leaves a temporary file open where a config does not run."""
+    yield
+    gc.collect()
+
+
+@pytest.mark.usefixtures('collected')
+@pytest.mark.filterwarnings('ignore:unclosed file:ResourceWarning')
+@pytest.mark.parametrize(('text', 'found'), [
+    ('model = dict(', 'SyntaxError'), ('crop_size = 1 / 0', 'ZeroDivisionError'),
+    ("_base_ = 'nowhere.py'", 'nowhere.py'),
+    ("custom_imports = dict(imports=['no_such_module'])", 'no_such_module')])
+def test_config_that_does_not_run(tmp_path: Path, text: str, found: str) -> None:
+    (tmp_path / 'broken.py').write_text(text + '\n')
+    with pytest.raises(ConfigError) as error:
+        load_config(tmp_path / 'broken.py')
+    assert str(tmp_path / 'broken.py') in str(error.value) and found in str(error.value)
+
+
+def test_all_faults_are_told_at_once(tiny_config: Path, tiny_data: Path) -> None:
+    tiny.write_config(tiny_config, tiny_data, """
+model = dict(generator=dict(type='FRNett'), losses=dict(pixel=dict(wieght=1.0)))
+train_dataloader = dict(batchsize=3, dataset=dict(clip_len=3))
+optim_wrapper = dict(generator=dict(optimizer=dict(type='Adm')))
+""")
+    with pytest.raises(ConfigError) as error:
+        check_config(load_config(tiny_config))
+    message = str(error.value)
+    assert f'{tiny_config} has 5 fault(s):' in message
+    for fault in ("model.generator.type: no generator is called 'FRNett'; did you mean 'FRNet'?",
+                  "model.losses.pixel.wieght: PixelLoss takes no argument 'wieght'; did you mean 'weight'?",
+                  "train_dataloader.dataset.clip_len: ClipDataset takes no argument 'clip_len'; "
+                  "did you mean 'clip_length'?",
+                  "train_dataloader.batchsize: a DataLoader takes no argument 'batchsize'; did you mean 'batch_size'?",
+                  "optim_wrapper.generator.optimizer.type: no optimizer is called 'Adm'; did you mean 'Adam'?"):
+        assert fault in message
