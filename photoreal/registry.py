@@ -50,20 +50,18 @@ def load_plugins() -> None:
 
 
 class PluginRegistry(Registry):
-    """An MMEngine registry that imports its plugins by itself and suggests the nearest name on a miss."""
+    """An MMEngine registry that imports its plugins by itself and suggests the nearest name on a miss.
+
+    Only registered names are found. MMEngine's own would import whatever a dotted path names, so that a config that
+    comes with weights could run any program.
+    """
 
     def get(self, key: str) -> type:
-        found = self._find(key)
-        if found is None:
+        if key not in self.module_dict:
             load_plugins()
-            found = self._find(key)
-        if found is None:
+        if key not in self.module_dict:
             raise KeyError(f"no {self.name} is registered as '{key}'{suggest(key, self.module_dict)}")
-        return found
-
-    def _find(self, key: str) -> type | None:
-        # Several spellings are MMEngine's own: 'X', 'mmengine.X' and the full path of a class.
-        return self.module_dict.get(key) or super().get(key)
+        return self.module_dict[key]
 
 
 # The scope is MMEngine's default one, so that bare names are found without a default_scope of our own.

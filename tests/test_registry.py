@@ -18,9 +18,14 @@ def test_suggestions(name: str, known: list[str], text: str) -> None:
     assert suggest(name, known) == text
 
 
-def test_plugins_are_found_by_name_and_by_path() -> None:
-    assert MODALITIES.get('Blur') is MODALITIES.get('photoreal.modalities.blur.Blur') is Blur
+def test_plugins_are_found_by_name() -> None:
+    assert MODALITIES.get('Blur') is Blur
     assert isinstance(MODALITIES.build(dict(type='Blur')), Blur)
+
+
+def test_nothing_is_imported_by_path() -> None:
+    with pytest.raises(KeyError, match="registered as 'subprocess.Popen'"):
+        MODALITIES.build(dict(type='subprocess.Popen', args=['true']))
 
 
 def test_miss_names_the_nearest() -> None:
