@@ -13,6 +13,6 @@ model = dict(
 train_dataloader = dict(batch_size=2)
 val_dataloader = dict(dataset=dict(max_frames=12))
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=2e-3)), discriminator=dict(optimizer=dict(lr=2e-4)))
-param_scheduler = [dict(type='CosineAnnealingLR', by_epoch=False, T_max=400, eta_min=5e-5)]
-train_cfg = dict(max_iters=400, val_interval=200)
-default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=200))
+param_scheduler = [dict(type='CosineAnnealingLR', by_epoch=False, T_max=300, eta_min=5e-5)]
+train_cfg = dict(max_iters=300, val_interval=150)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=150))

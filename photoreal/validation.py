@@ -62,13 +62,14 @@ PLACES: dict[str, Place] = {
     'vis_backends.*': Place(engine.VISBACKENDS, ('save_dir',)),
     'model_wrapper_cfg': Place(engine.MODEL_WRAPPERS, ('module', 'device_ids')),
 }
-REQUIRED = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper')
+REQUIRED = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg',
+            'val_evaluator', 'test_evaluator', 'optim_wrapper')
 
 
 def find_faults(cfg: Any) -> list[str]:
     """Every fault of a config, as sentences that begin with the key."""
     faults = [f'{key}: missing; start from configs/tecogan_multimodal.py' for key in REQUIRED if cfg.get(key) is None]
-    faults += _misspelt_sections(cfg)
+    faults += _misspelt_sections(cfg) + _settings_faults(cfg)
     for key, node in _walk(cfg):
         place = _place(key)
         if place is not None and isinstance(node, dict):
@@ -84,6 +85,8 @@ def accepted_arguments(node: dict, key: str) -> set[str]:
         return runner_arguments()
     if key.endswith('_dataloader'):
         return _loader_keys()
+    if key in _settings():
+        return set(_settings()[key])
     place = _place(key)
     if place is not None:
         found = _lookup(place.registry, node.get('type', place.default))
@@ -249,12 +252,27 @@ def _dataloader_faults(key: str, node: dict) -> list[str]:
 
 def _misspelt_sections(cfg: Any) -> list[str]:
     """Top-level names are free (variables), so only near misses of a known section are taken for faults."""
+    used = {key.rpartition('.')[2] for key, _ in _walk(cfg) if '.' in key}
     faults = []
-    for name in cfg:
-        near = difflib.get_close_matches(name, runner_arguments(), n=1, cutoff=0.85)
-        if name not in runner_arguments() and near and near[0] not in cfg:
-            faults.append(f"{name}: no such section; did you mean '{near[0]}'?")
-    return faults
+    for name in set(cfg) - runner_arguments() - used:  # a variable that something is given is a real one
+        near = difflib.get_close_matches(name, {*runner_arguments(), *cfg} - {name}, n=1, cutoff=0.85)
+        if near:
+            faults.append(f"{name}: no such section or variable; did you mean '{near[0]}'?")
+    return sorted(faults)
+
+
+def _settings_faults(cfg: Any) -> list[str]:
+    """Sections that are no components, and yet know their keys."""
+    return [f'{section}.{key}: unknown{suggest(key, known)}' for section, known in _settings().items()
+            for key in cfg.get(section) or {} if key not in known]
+
+
+@cache
+def _settings() -> dict[str, frozenset[str]]:
+    from mmengine.runner import Runner
+    return {'randomness': frozenset(inspect.signature(Runner.set_randomness).parameters) - {'self'},
+            'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
+            'log_processor': frozenset(_parameters(engine.LOG_PROCESSORS.get('LogProcessor')).known) | {'type'}}
 
 
 def _disagreements(cfg: Any) -> list[str]:
@@ -295,12 +313,21 @@ def _loop_faults(cfg: Any) -> list[str]:
 def _best_faults(cfg: Any) -> list[str]:
     """The best checkpoint is chosen at the first validation, which is late for learning that nothing measures it."""
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    prefix, slash, _ = str(hook.get('save_best')).partition('/')
     metrics = cfg.get('val_evaluator') or []
-    domains = cfg['val_dataloader']['dataset'].get('domains')
-    measured = {metric.get('prefix') or metric.get('domain') for metric in
-                (metrics if isinstance(metrics, list) else [metrics]) if not domains or metric.get('domain') in domains}
-    if not slash or prefix in measured:
-        return []
-    return [f"default_hooks.checkpoint.save_best='{hook['save_best']}': no metric of val_evaluator has names that "
-            f"begin with '{prefix}/' and a domain of val_dataloader.dataset.domains; choose another one, or None"]
+    domains = set(cfg['val_dataloader']['dataset'].get('domains') or ('real', 'virtual'))
+    measured = {metric.get('prefix') or _default_prefix(metric) for metric in
+                (metrics if isinstance(metrics, list) else [metrics]) if domains_of(metric) <= domains}
+    best = hook.get('save_best') or []
+    return [f"default_hooks.checkpoint.save_best='{name}': no metric of val_evaluator has names that begin with "
+            f"'{name.partition('/')[0]}/' and a domain of val_dataloader.dataset.domains; choose another one, or None"
+            for name in ([best] if isinstance(best, str) else best)
+            if '/' in name and name.partition('/')[0] not in measured]
+
+
+def _default_prefix(metric: dict[str, Any]) -> str:
+    return getattr(engine.METRICS.get(metric['type']), 'default_prefix', None) or metric.get('domain', 'real')
+
+
+def domains_of(metric: dict[str, Any]) -> set[str]:
+    """The domains whose videos a metric's config needs."""
+    return set(getattr(engine.METRICS.get(metric['type']), 'domains', ())) or {metric.get('domain', 'real')}

@@ -40,7 +40,7 @@ def test_missing_section(cfg: Config, section: str) -> None:
 def test_misspelt_section(cfg: Config) -> None:
     cfg.default_hook = cfg.default_hooks
     cfg.pop('default_hooks')
-    assert faults(cfg) == "default_hook: no such section; did you mean 'default_hooks'?"
+    assert faults(cfg) == "default_hook: no such section or variable; did you mean 'default_hooks'?"
 
 
 def test_missing_type(cfg: Config) -> None:
@@ -179,3 +179,25 @@ def test_discriminator_and_its_loss_may_be_left_out(cfg: Config) -> None:
     cfg.model.discriminator = None
     cfg.model.losses.adversarial = None
     assert find_faults(cfg) == []
+
+
+@pytest.mark.parametrize('text, fault', [
+    ('train_cgf = dict(max_iters=5)', "train_cgf: no such section or variable; did you mean 'train_cfg'"),
+    ('crop_szie = 64', "crop_szie: no such section or variable; did you mean 'crop_size'"),
+    ('randomness = dict(sed=4)', "randomness.sed: unknown; did you mean 'seed'"),
+    ('log_processor = dict(window_sze=3)', "log_processor.window_sze: unknown; did you mean 'window_size'"),
+    ('env_cfg = dict(cudnn_benchmrk=True)', "env_cfg.cudnn_benchmrk: unknown; did you mean 'cudnn_benchmark'"),
+])
+def test_misspelt_in_a_config_that_inherits(tmp_path: Path, text: str, fault: str) -> None:
+    base = Path(__file__).parents[1] / 'configs' / 'tecogan_multimodal.py'
+    (tmp_path / 'child.py').write_text(f'_base_ = {str(base)!r}\n{text}\n')
+    faults = find_faults(load_config(tmp_path / 'child.py'))
+    assert len(faults) == 1 and faults[0].startswith(fault)
+
+
+def test_best_by_several_metrics_and_by_default_domains(cfg: Config) -> None:
+    cfg.val_evaluator = [dict(type='PSNR'), dict(type='WarpError', domain='virtual')]
+    cfg.default_hooks.checkpoint.save_best = ['real/psnr', 'virtual/warp_error']
+    assert not find_faults(cfg)
+    cfg.default_hooks.checkpoint.save_best = ['real/psnr', 'day/psnr']
+    assert 'day/' in find_faults(cfg)[0]

@@ -19,6 +19,5 @@ visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'),
 env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
                dist_cfg=dict(backend='nccl'))
 model_wrapper_cfg = dict(type='VideoGANDataParallel')
-randomness = dict(seed=0)
 load_from = None
 resume = False

@@ -10,6 +10,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch import nn
 
 from photoreal.errors import ConfigError
+from photoreal.registry import suggest
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -26,7 +27,10 @@ class PartwiseOptimWrapperConstructor:
         model = getattr(model, 'module', model)
         wrappers = {}
         for part, cfg in self.cfg.items():
-            module = getattr(model, part, None)
+            if not hasattr(model, part):
+                raise ConfigError(f"optim_wrapper.{part}: the model has no such part"
+                                  f"{suggest(part, ('generator', 'discriminator'))}")
+            module = getattr(model, part)
             if module is not None:
                 wrappers[part] = DefaultOptimWrapperConstructor(dict(cfg), self.paramwise_cfg)(module)
         trained = {name for name in ('generator', 'discriminator') if getattr(model, name, None) is not None}

@@ -11,8 +11,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 import photoreal
@@ -32,7 +32,7 @@ from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.optim import lengthen_schedule
 from photoreal.engine.preflight import build_parts, loader_config
 from photoreal.errors import CheckpointError
-from photoreal.validation import runner_arguments
+from photoreal.validation import domains_of, runner_arguments
 
 
 class VideoRunner(Runner):
@@ -118,13 +118,20 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
     start_processes(cfg.get('launcher', 'none'))
     parts = build_parts(cfg, phases)
     cfg = copy.deepcopy(cfg)
-    sections = {name: cfg[name] for name in runner_arguments() if name in cfg}
+    sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}
     sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}
     sections |= {f'{phase}_evaluator': evaluator for phase, evaluator in parts.evaluators.items()}
     runner = VideoRunner(**sections, cfg=cfg)
     for line in parts.describe().splitlines():
         runner.logger.info(line)
     return runner
+
+
+def _sections_of_others(phases: Sequence[str]) -> set[str]:
+    """Sections of phases that are not run: the Runner would want them whole."""
+    others = {'train', 'val', 'test'} - set(phases)
+    names = {f'{phase}_{part}' for phase in others for part in ('dataloader', 'cfg', 'evaluator')}
+    return names | ({'optim_wrapper', 'param_scheduler'} if 'train' in others else set())
 
 
 def resume_from(cfg: Config, checkpoint: str) -> None:
@@ -144,12 +151,7 @@ def choose_domains(cfg: Config, domains: Sequence[str]) -> None:
     """Test only on these domains, with the metrics that are for them."""
     cfg.test_dataloader.dataset.domains = tuple(domains)
     metrics = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    cfg.test_evaluator = [metric for metric in metrics if _domains_of(metric) <= set(domains)]
-
-
-def _domains_of(metric: dict[str, Any]) -> set[str]:
-    """The domains that a metric's config needs."""
-    return set(getattr(METRICS.get(metric['type']), 'domains', ())) or {metric.get('domain', 'real')}
+    cfg.test_evaluator = [metric for metric in metrics if domains_of(metric) <= set(domains)]
 
 
 def train(cfg: Config) -> VideoRunner:
@@ -169,9 +171,7 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
             (``<domain>/<video>`` -> metric -> the values of its frames, null where a frame has none) go.
 
     Returns:
-        What metrics.json holds: 'mean' (metric -> value), 'videos' (``<domain>/<video>`` -> metric -> value),
-        'distribution' (what is compared with real video -> metric -> value),
-        'higher_is_better' (names of metrics; of the others less is better), 'checkpoint' and 'config'.
+        What metrics.json holds: what :func:`summary` returns, 'checkpoint' and 'config'.
     """
     checkpoint = find_checkpoint(checkpoint)
     cfg.load_from, cfg.resume = str(checkpoint), False
@@ -184,25 +184,57 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
         writer.abort(error)
         raise
     metrics = runner.test_evaluator.metrics
-    report = {'mean': {key: float(value) for key, value in mean.items()},
-              'videos': by_video(metric.per_video for metric in metrics),
-              'distribution': {row: values for metric in metrics
-                               for row, values in getattr(metric, 'rows', {}).items()},
-              'higher_is_better': sorted(frozenset().union(*(metric.higher_is_better for metric in metrics))),
-              'checkpoint': str(checkpoint), 'config': str(cfg.filename)}
+    report = summary(metrics, mean) | {'checkpoint': str(checkpoint), 'config': str(cfg.filename)}
     if is_main_process():
-        write_json(Path(out_dir) / 'frames.json', by_video(metric.per_frame for metric in metrics))
+        write_json(Path(out_dir) / 'frames.json', by_video(metrics, 'per_frame'))
         write_json(Path(out_dir) / 'metrics.json', report)
     return report
 
 
-def by_video(results: Iterable[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Join what several metrics say of the same videos: ``<domain>/<video>`` -> name -> value."""
+def summary(metrics: Sequence[BaseMetric], mean: dict[str, Any]) -> dict[str, Any]:
+    """All numbers of an evaluation.
+
+    Args:
+        metrics: The metrics, after it.
+        mean: Its results.
+
+    Returns:
+        'mean' (``<prefix>/<name>`` -> mean over videos of the means over their frames), 'mean_over_frames' (the same
+        -> mean over all frames), 'videos' (``<domain>/<video>`` -> name -> value) and 'distribution' (what is compared
+        with real video -> name -> value); in both what a metric with another than its default prefix has measured is
+        called ``<prefix>/<name>`` and ``<prefix>/<row>``. 'higher_is_better' and 'neutral' are names without prefix;
+        of all others less is better.
+    """
+    return {'mean': {key: float(value) for key, value in mean.items()},
+            'mean_over_frames': {f'{metric.prefix}/{name}': value for metric in metrics
+                                 for name, value in getattr(metric, 'mean_over_frames', {}).items()},
+            'videos': by_video(metrics, 'per_video'),
+            'distribution': {_own_name(metric, row): values for metric in metrics
+                             for row, values in getattr(metric, 'rows', {}).items()},
+            'higher_is_better': sorted(frozenset().union(*(metric.higher_is_better for metric in metrics))),
+            'neutral': sorted(frozenset().union(*(getattr(metric, 'neutral', ()) for metric in metrics)))}
+
+
+def by_video(metrics: Iterable[BaseMetric], values_of: str) -> dict[str, dict[str, Any]]:
+    """Join what several metrics say of the same videos.
+
+    Args:
+        metrics: The metrics, after an evaluation.
+        values_of: ``per_video`` or ``per_frame``.
+
+    Returns:
+        ``<domain>/<video>`` -> name -> value or values; see :func:`summary` for the names.
+    """
     videos: dict[str, dict[str, Any]] = {}
-    for result in results:
-        for video, values in result.items():
-            videos.setdefault(video, {}).update(values)
+    for metric in metrics:
+        for video, values in getattr(metric, values_of).items():
+            videos.setdefault(video, {}).update({_own_name(metric, name): value for name, value in values.items()})
     return videos
+
+
+def _own_name(metric: BaseMetric, name: str) -> str:
+    """A name that no other metric uses, as prefixes tell metrics of the same names apart."""
+    return name if metric.prefix == metric.default_prefix else f'{metric.prefix}/{name}'
 
 
 def dry_run(cfg: Config) -> str:
