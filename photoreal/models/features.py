@@ -133,6 +133,14 @@ class SqueezeNetFeatures(FeatureNet):
                  'fire9': 12}
         super().__init__(stack, names, layers or self.USUAL)
 
+    def forward(self, x: Tensor) -> list[Tensor]:
+        pools = sum(isinstance(layer, nn.MaxPool2d) for layer in self.features)
+        least = 2 ** (pools + 1) + 1  # of fewer pixels the last pooling leaves none
+        if min(x.shape[-2:]) < least:
+            raise ConfigError(f'SqueezeNet needs images of at least {least} pixels a side, got '
+                              f'{x.shape[-1]}x{x.shape[-2]}: raise crop_size, or leave out what uses this network')
+        return super().forward(x)
+
     def prepare(self, x: Tensor) -> Tensor:
         return super().prepare(x.flip(1))
 

@@ -5,7 +5,10 @@ from abc import abstractmethod
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from photoreal.errors import ConfigError
 from photoreal.structures import ClipContext, Score
+
+MIN_SIDE = 16  # pixels: what four halvings make one of
 
 
 class Discriminator(BaseModule):
@@ -56,9 +59,12 @@ class TecoTrunk(nn.Module):
     def forward(self, x: Tensor) -> Score:
         """(N, in_channels, H, W) -> logits (N, 1) or (N, 1, H/16, W/16), and the features of the four levels."""
         if self.spatial_size is not None and x.shape[-2:] != (self.spatial_size, self.spatial_size):
-            raise ValueError(f'the discriminator was built for crops of {self.spatial_size}x{self.spatial_size} pixels '
-                             f'but got {x.shape[-1]}x{x.shape[-2]}: set its spatial_size to crop_size * scale of the '
-                             'training data, or to None for crops of any size')
+            raise ConfigError(f'the discriminator was built for crops of {self.spatial_size}x{self.spatial_size} '
+                              f'pixels but got {x.shape[-1]}x{x.shape[-2]}: set its spatial_size to crop_size * scale '
+                              'of the training data, or to None for crops of any size')
+        if min(x.shape[-2:]) < MIN_SIDE:
+            raise ConfigError(f'the discriminator needs crops of at least {MIN_SIDE} pixels a side, got '
+                              f'{x.shape[-1]}x{x.shape[-2]}: raise crop_size')
         x = self.conv_in(x)
         features = []
         for block in self.blocks:

@@ -40,7 +40,8 @@ class SpatioTemporalDiscriminator(Discriminator):
     def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
         n, t = clip.shape[:2]
         if t < 3:
-            raise ValueError(f'the spatio-temporal discriminator needs clips of at least 3 frames, got {t}')
+            raise ConfigError(f'SpatioTemporalDiscriminator needs clips of at least 3 frames, got {t}: raise '
+                              'clip_length, or take SpatialDiscriminator')
         t = t // 3 * 3  # frames beyond the last whole triplet are not judged
         condition = self.upsample(context.condition[:, :t].flatten(0, 1)).unflatten(0, (n, t))
         inputs = [self._triplets(clip[:, :t]), self._triplets(self._compensate(clip[:, :t], context)),

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from photoreal.errors import ConfigError
 from photoreal.models.discriminators import SpatialDiscriminator
 from photoreal.structures import ClipContext
 from photoreal.testing.discriminator import DiscriminatorContract
@@ -56,5 +57,5 @@ def test_condition_counts_only_where_it_is_asked_for(conditional):
 
 def test_another_size_than_it_was_built_for():
     net = SpatialDiscriminator(5, scale=2, spatial_size=64)
-    with pytest.raises(ValueError, match='crops of 64x64 pixels but got 96x64: set its spatial_size'):
+    with pytest.raises(ConfigError, match='crops of 64x64 pixels but got 96x64: set its spatial_size'):
         net(moving_clip(1, 1, 3, 64, 96), ClipContext(moving_clip(1, 1, 5, 32, 48)))

@@ -72,7 +72,7 @@ def test_rim_of_warped_frames_is_blank():
 
 
 def test_clip_too_short():
-    with pytest.raises(ValueError, match='at least 3 frames, got 2'):
+    with pytest.raises(ConfigError, match='at least 3 frames, got 2'):
         SpatioTemporalDiscriminator(2)(*make_context(2))
 
 

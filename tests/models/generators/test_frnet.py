@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from photoreal.errors import ConfigError
+from photoreal.errors import ConfigError, DataError
 from photoreal.models.generators import FRNet
 from photoreal.testing.generator import GeneratorContract
 from photoreal.testing.networks import moving_clip, randomize
@@ -72,7 +72,7 @@ def test_one_frame_has_no_flow():
 
 @pytest.mark.parametrize('size', [(7, 16), (16, 7)])
 def test_frames_too_small_for_the_flow(size):
-    with pytest.raises(ValueError, match=f'{size[1]}x{size[0]} are too small .* at least 8 pixels'):
+    with pytest.raises(DataError, match=f'{size[1]}x{size[0]} are too small .* at least 8 pixels'):
         small()(moving_clip(1, 2, 5, *size))
 
 
