@@ -2,20 +2,26 @@
 
 from typing import Any
 
+from photoreal.metrics.base import DOMAINS
+from photoreal.reporting.names import of_prefix
+
 
 def table(report: dict[str, Any]) -> str:
-    """The metrics of a test as a table: a row a video, a row for the mean over videos of each domain, and how far the
-    predictions and what they compare with are from real video.
+    """The metrics of a test as a table: a row a video, a row for the mean over videos of each domain, the same of the
+    metrics of each prefix of their own, and how far the predictions and what they compare with are from real video.
 
     Args:
         report: What :func:`photoreal.engine.runner.test` returns.
     """
     sections = []
-    for domain in ('real', 'virtual'):
-        videos = {name: values for name, values in report['videos'].items() if name.startswith(f'{domain}/')}
-        mean = {key.split('/', 1)[1]: value for key, value in report['mean'].items() if key.startswith(f'{domain}/')}
+    for prefix in dict.fromkeys([*DOMAINS, *(key.split('/')[0] for key in report['mean'])]):
+        videos = of_prefix(report['videos'], prefix)
+        names = {name for values in videos.values() for name in values}
+        mean = {key.split('/', 1)[1]: value for key, value in report['mean'].items() if key.startswith(f'{prefix}/')}
+        mean = {name: value for name, value in mean.items() if name in names or prefix in DOMAINS}
         if videos:
-            sections.append(_section('video', [*videos.items(), (f'{domain}: mean of videos', mean)]))
+            label = 'mean of videos' if prefix in DOMAINS else 'all videos'
+            sections.append(_section('video', [*videos.items(), (f'{prefix}: {label}', mean)]))
     if report.get('distribution'):
         sections.append(_section('distance to real video', list(report['distribution'].items())))
     return '\n\n'.join(sections)

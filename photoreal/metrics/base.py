@@ -42,6 +42,9 @@ class VideoMetric(BaseMetric):
         per_frame: ``<domain>/<video>`` -> name -> the value of each frame in order, None where a frame has none.
         mean_over_frames: Name -> mean over all frames of all videos, of the last evaluation.
         higher_is_better: Of which names a larger value is the better one; of all others a smaller one is.
+        neutral: Names that are neither: counts, error bars, measures of the input.
+        default_prefix: The domain. What is written of single videos and frames has the prefix only where it is
+            another one.
 
     Raises:
         ConfigError: An unknown domain, or one without the ground truth that the metric needs.
@@ -49,6 +52,7 @@ class VideoMetric(BaseMetric):
 
     needs_target: ClassVar[bool] = False
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
+    neutral: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, domain: str, prefix: str | None = None) -> None:
         if domain not in DOMAINS:
@@ -59,6 +63,7 @@ class VideoMetric(BaseMetric):
         # 'gpu' means the process group, whichever device it runs on; 'cpu' would pass files through the
         # working directory.
         super().__init__(collect_device='gpu', prefix=prefix or domain)
+        self.default_prefix = domain
         self.domain = domain
         self.per_video: dict[str, dict[str, float]] = {}
         self.per_frame: dict[str, dict[str, list[float | None]]] = {}

@@ -29,6 +29,9 @@ MIN_BLOCKS = 10
 # Rows of the table beside the prediction; what each is, see Distribution.
 BASELINES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     'reinhard': reinhard_tables, 'lab_matching': matching_tables}
+OTHER_ROWS = ('untranslated', *BASELINES, 'held_out_real')
+DISTANCES = ('kid', 'fid', 'rbf_mmd', 'skvd')
+ABOUT_DISTANCES = ('kid_ci95', 'skvd_pairs', 'skvd_rejected')  # an error bar, and counts
 
 
 @dataclass
@@ -101,11 +104,15 @@ class Distribution(BaseMetric):
         per_video: ``virtual/<video>`` -> ``kid`` of that video's predictions.
 
     Raises:
-        ConfigError: An argument is out of range, or with ``required`` a package is missing.
+        ConfigError: An argument is out of range, the extractor's config cannot be used, or with ``required`` a package
+            is missing.
         CheckpointError: With ``required``, the extractor's weights cannot be had.
     """
 
+    default_prefix = 'distribution'
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
+    neutral: ClassVar[frozenset[str]] = frozenset(
+        [*ABOUT_DISTANCES, *(f'{name}_{row}' for name in DISTANCES + ABOUT_DISTANCES for row in OTHER_ROWS)])
     domains: ClassVar[tuple[str, ...]] = ('real', 'virtual')  # it needs videos of both
 
     def __init__(self, extractor: dict[str, Any] | None = None, crops: int = 4, frames: int = 16,
@@ -125,7 +132,7 @@ class Distribution(BaseMetric):
         self._waiting: list[tuple[np.ndarray, Sample, str]] = []  # crops, and where their features belong
 
     def _build(self) -> None:
-        self._extractor = FEATURE_EXTRACTORS.build(self._config).to(self.device)
+        self._extractor = _build_extractor(self._config).to(self.device)
 
     def process(self, data_batch: Any, data_samples: Sequence[FrameResult]) -> None:
         """Look at the next frames; ``data_batch`` is not looked at."""
@@ -212,6 +219,21 @@ class Distribution(BaseMetric):
                 if len(self._waiting) * self.crops >= self.batch_size:
                     self._flush()
         self._flush()
+
+
+def _build_extractor(cfg: dict[str, Any]) -> FeatureExtractor:
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise ConfigError(f"Distribution: extractor is {cfg!r}: expected a dict with a type, such as "
+                          "dict(type='SqueezeNetExtractor')")
+    try:
+        extractor = FEATURE_EXTRACTORS.build(cfg)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise ConfigError(f'Distribution: extractor: {reason}') from error
+    if not isinstance(extractor, FeatureExtractor):
+        raise ConfigError(f"Distribution: extractor: {cfg['type']} makes a {type(extractor).__name__}; "
+                          'expected a subclass of photoreal.metrics.FeatureExtractor')
+    return extractor
 
 
 def distances(found: _Set, target: _Set) -> dict[str, float]:

@@ -163,7 +163,8 @@ class PSNR(VideoMetric):
     """
 
     needs_target = True
-    higher_is_better = frozenset({'psnr', 'psnr_y', 'psnr_input'})
+    higher_is_better = frozenset({'psnr', 'psnr_y'})
+    neutral = frozenset({'psnr_input'})
 
     def __init__(self, domain: str = 'real', protocol: str = 'plain', prefix: str | None = None) -> None:
         super().__init__(domain, prefix)

@@ -238,6 +238,8 @@ class WarpError(VideoMetric):
         prefix: First part of the names; None: the domain.
     """
 
+    neutral = frozenset({'warp_error_input'})
+
     def __init__(self, domain: str, prefix: str | None = None) -> None:
         super().__init__(domain, prefix)
         self._previous: _Moment | None = None

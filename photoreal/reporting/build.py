@@ -13,12 +13,13 @@ from typing import Any
 
 from photoreal.datasets.writers import atomic_path
 from photoreal.errors import ConfigError
+from photoreal.metrics.base import DOMAINS
 from photoreal.reporting.charts import frame_charts, training_charts, validation_charts
 from photoreal.reporting.compare import compare
 from photoreal.reporting.configs import differences
 from photoreal.reporting.health import assess, update_threshold
 from photoreal.reporting.media import Strips, encode_player, encode_still
-from photoreal.reporting.names import CLASS, of_prediction
+from photoreal.reporting.names import CLASS, of_prediction, of_prefix, without_prefix
 from photoreal.reporting.runs import Evaluation, Run, read_run
 
 MAX_PLAYER_FRAMES = 300
@@ -78,9 +79,8 @@ class _Media:
 
     def still(self, strips: Strips, index: int) -> str | None:
         """A picture as a data URI, or None where the budget is used up."""
-        uri = encode_still(strips, index) if self.left > 0 else ''
-        self.left -= len(uri)
-        return uri if uri and self.left >= 0 else None
+        uri = encode_still(strips, index) if self.left > 0 else None
+        return uri if uri and self._takes(uri) else None
 
     def player(self, strips: Strips, video: str, worst: int) -> dict[str, Any] | None:
         """A player's data, or None where the budget is used up."""
@@ -89,13 +89,19 @@ class _Media:
             start = min(max(0, worst - count // 2), len(strips) - count) if len(strips) > count else 0
             content, (width, height) = encode_player(strips, range(start, start + count))
             text = base64.b64encode(content).decode()
-            self.left -= len(text)
-            if self.left >= 0:
+            if self._takes(text):
                 self.videos.append(text)
                 return {'id': len(self.videos) - 1, 'panels': strips.panels, 'width': width, 'height': height,
                         'fps': strips.fps, 'first': start, 'count': count, 'length': len(strips)}
         self.left_out.append(video)
         return None
+
+    def _takes(self, text: str) -> bool:
+        """Whether it fits; what does is taken off the budget."""
+        fits = len(text) <= self.left
+        if fits:
+            self.left -= len(text)
+        return fits
 
 
 def _named_apart(runs: list[Run]) -> list[Run]:
@@ -134,15 +140,19 @@ def _tables(runs: Sequence[Run]) -> list[dict[str, Any]]:
     tables = []
     for domain in dict.fromkeys(['real', 'virtual', *(key.split('/')[0] for _, test in tests for key in test.mean)]):
         rows = [{'video': video, 'run': run.name, 'values': values} for run, test in tests
-                for video, values in test.videos.items() if video.startswith(f'{domain}/')]
-        means = [{'video': 'mean of videos', 'run': run.name, 'values': _mean_of(test, domain)} for run, test in tests]
+                for video, values in of_prefix(test.videos, domain).items()]
+        # Of a set of crops, say, the value of all is no mean.
+        label = 'mean of videos' if domain in DOMAINS else 'all videos'
+        means = [{'video': label, 'run': run.name, 'values': _mean_of(test, domain)} for run, test in tests]
         names = list(dict.fromkeys(name for row in [*means, *rows] for name in row['values']))
         if not names:
             continue
         higher = frozenset().union(*(test.higher_is_better for _, test in tests))
-        _add_ranks(rows, higher)
-        tables.append({'domain': domain, 'columns': [{'name': name, 'higher': name in higher, 'detail': CLASS in name}
-                                                          for name in names],
+        neutral = frozenset().union(*(test.neutral for _, test in tests))
+        better = {name: None if name in neutral else 'more' if name in higher else 'less' for name in names}
+        _add_ranks(rows, better)
+        tables.append({'domain': domain, 'columns': [{'name': name, 'better': better[name], 'detail': CLASS in name}
+                                                     for name in names],
                        'means': [row for row in means if row['values']],
                        'rows': sorted(rows, key=lambda row: -row['badness'])})
     return tables
@@ -152,35 +162,50 @@ def _mean_of(test: Evaluation, domain: str) -> dict[str, float]:
     return {name.split('/', 1)[1]: value for name, value in test.mean.items() if name.startswith(f'{domain}/')}
 
 
-def _add_ranks(rows: list[dict[str, Any]], higher: frozenset[str]) -> None:
-    """``badness``: the mean over metrics of the share of rows that do better."""
+def _add_ranks(rows: list[dict[str, Any]], better: dict[str, str | None]) -> None:
+    """``badness``: the mean over metrics of the share of rows that do better.
+
+    Args:
+        rows: To these it is added.
+        better: Name -> whether ``more`` or ``less`` is, or neither.
+    """
     for row in rows:
         shares = []
         for name, value in row['values'].items():
-            if of_prediction(name):
+            if of_prediction(name) and better[name]:
                 others = [other['values'][name] for other in rows if name in other['values']]
-                better = sum(other > value if name in higher else other < value for other in others)
-                shares.append(better / len(others))
+                ahead = sum(other > value if better[name] == 'more' else other < value for other in others)
+                shares.append(ahead / len(others))
         row['badness'] = sum(shares) / len(shares) if shares else 0.0
 
 
 def _worst_first(runs: Sequence[Run]) -> list[str]:
     """Every tested video, by its worst row; virtual ones, which are what the model is for, before real ones."""
-    return list(dict.fromkeys(row['video'] for table in reversed(_tables(runs)) for row in table['rows']))
+    order = {'virtual': 0, 'real': 1}  # other tables repeat the videos of these
+    tables = sorted(_tables(runs), key=lambda table: order.get(table['domain'], len(order)))
+    return list(dict.fromkeys(row['video'] for table in tables for row in table['rows']))
 
 
 def _comparison(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Paired differences of every other test to the first."""
+    """Paired differences of every other test to the first, of the videos of which both have the same frames."""
     tests = [(run.name, run.test) for run in runs if run.test]
     if len(tests) < 2:
         return []
     (name_a, a), *others = tests
     found = []
     for name_b, b in others:
-        if set(a.frames) & set(b.frames):
-            rows = compare(a.frames, b.frames, a.higher_is_better | b.higher_is_better)
-            found.append({'a': name_a, 'b': name_b, 'rows': [{**asdict(row), 'better': row.better} for row in rows]})
+        shared = [video for video in a.frames if video in b.frames]
+        alike = {video: a.frames[video] for video in shared if _same_length(a.frames[video], b.frames[video])}
+        rows = compare(alike, b.frames, a.higher_is_better | b.higher_is_better,
+                       neutral=a.neutral | b.neutral) if alike else []
+        if shared:
+            found.append({'a': name_a, 'b': name_b, 'rows': [{**asdict(row), 'better': row.better} for row in rows],
+                          'left_out': [video for video in shared if video not in alike]})
     return found
+
+
+def _same_length(a: dict[str, list[float | None]], b: dict[str, list[float | None]]) -> bool:
+    return all(len(values) == len(b[name]) for name, values in a.items() if name in b)
 
 
 def _video(video: str, runs: Sequence[Run], media: _Media) -> dict[str, Any]:
@@ -208,9 +233,10 @@ def _worst_frames(video: str, runs: Sequence[Run]) -> list[tuple[int, list[str]]
     for run, test in tests:
         for metric, values in test.frames.get(video, {}).items():
             known = [(value, i) for i, value in enumerate(values) if value is not None]
-            if not known or not of_prediction(metric):
+            name = without_prefix(metric)
+            if not known or not of_prediction(name) or name in test.neutral:
                 continue
-            value, index = min(known) if metric in test.higher_is_better else max(known)
+            value, index = min(known) if name in test.higher_is_better else max(known)
             index = next((i for i in found if abs(i - index) <= 2), index)
             found.setdefault(index, []).append(f'{metric} {value:.4g}' + (f' ({run})' if len(tests) > 1 else ''))
     return sorted(found.items(), key=lambda item: -len(item[1]))

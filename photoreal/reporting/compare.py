@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photoreal.errors import DataError
-from photoreal.reporting.names import of_prediction
+from photoreal.reporting.names import of_prediction, without_prefix
 from photoreal.reporting.runs import PerFrame
 
 CONFIDENCE = 0.95
@@ -46,7 +46,7 @@ class Difference:
 
 
 def compare(a: PerFrame, b: PerFrame, higher_is_better: Iterable[str], draws: int = 2000,
-            seed: int = 0) -> list[Difference]:
+            seed: int = 0, neutral: Iterable[str] = ()) -> list[Difference]:
     """Compare frame by frame.
 
     Intervals are those of the percentile bootstrap at 95 %. Frames of a video resemble their neighbours, so they are
@@ -58,9 +58,10 @@ def compare(a: PerFrame, b: PerFrame, higher_is_better: Iterable[str], draws: in
     Args:
         a: ``<domain>/<video>`` -> metric -> value of each frame, None where it has none.
         b: The same videos of the other.
-        higher_is_better: The metrics of which more is better.
+        higher_is_better: The metrics of which more is better, without prefix.
         draws: How many samples are drawn.
         seed: The intervals are the same for the same seed.
+        neutral: Those that are left out as neither more nor less of them is better, without prefix.
 
     Returns:
         Domain after domain, first the means over its videos, then the videos.
@@ -71,9 +72,9 @@ def compare(a: PerFrame, b: PerFrame, higher_is_better: Iterable[str], draws: in
     if not set(a) & set(b):
         raise DataError(f'A has predictions of {_some(a)}, B of {_some(b)}: found no video that both have; '
                         'expected predictions of the same videos; test both with the same data and --domains')
-    higher = frozenset(higher_is_better)
+    higher, neutral = frozenset(higher_is_better), frozenset(neutral)
     rng = np.random.default_rng(seed)
-    pairs = {video: _pairs(video, a[video], b[video]) for video in a if video in b}
+    pairs = {video: _pairs(video, a[video], b[video], neutral) for video in a if video in b}
     rows: list[Difference] = []
     for domain in sorted({video.split('/')[0] for video in pairs}):
         videos = {video: metrics for video, metrics in pairs.items() if video.startswith(f'{domain}/')}
@@ -83,8 +84,8 @@ def compare(a: PerFrame, b: PerFrame, higher_is_better: Iterable[str], draws: in
             having = {video: metrics[name] for video, metrics in videos.items() if name in metrics}
             means = np.array([values.mean(axis=1) for values in having.values()])  # (videos, 2)
             sample = _draw_videos(np.stack([samples[video, name] for video in having]), rng)
-            rows.append(_row(domain, name, means.mean(axis=0), sample, name in higher))
-        rows += [_row(video, name, values.mean(axis=1), samples[video, name], name in higher)
+            rows.append(_row(domain, name, means.mean(axis=0), sample, without_prefix(name) in higher))
+        rows += [_row(video, name, values.mean(axis=1), samples[video, name], without_prefix(name) in higher)
                  for video, metrics in videos.items() for name, values in metrics.items()]
     return rows
 
@@ -104,11 +105,12 @@ def comparison_table(rows: Iterable[Difference], name_a: str, name_b: str) -> st
                       "'-': the difference may be chance."])
 
 
-def _pairs(video: str, a: dict[str, list[float | None]], b: dict[str, list[float | None]]) -> dict[str, np.ndarray]:
+def _pairs(video: str, a: dict[str, list[float | None]], b: dict[str, list[float | None]],
+           neutral: frozenset[str]) -> dict[str, np.ndarray]:
     """Metric -> values of A and B, (2, frames), of the frames for which both have one."""
     pairs = {}
     for name in a:
-        if name not in b or not of_prediction(name):
+        if name not in b or not of_prediction(name) or without_prefix(name) in neutral:
             continue
         if len(a[name]) != len(b[name]):
             raise DataError(f'{video}: A has {len(a[name])} frames and B {len(b[name])}; expected the same frames; '

@@ -106,7 +106,7 @@ def _verdict(real: list[float], fake: list[float], lead: float, updates: float |
         return Health('D too weak', f'{found} It cannot tell predictions from real clips.',
                       'Raise optim_wrapper.discriminator.optimizer.lr'
                       + ('' if threshold is None or threshold > WEAK_LEAD else ' and model.update_threshold')
-                      + ', or lower the weight of model.losses.adversarial; if the worst frames below look real to '
+                      + ', or lower the weight of model.losses.adversarial; if the worst frames of a test look real to '
                       'you too, all is well.')
     return Health('healthy', f'{found} The game is balanced.')
 

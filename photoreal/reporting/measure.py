@@ -5,8 +5,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
 from photoreal.datasets.sources import FolderSource
@@ -36,6 +38,8 @@ def compare_predictions(cfg: Config, a: str | os.PathLike, b: str | os.PathLike,
         out: Where ``comparison.json`` goes; tests of checkpoints go to ``A/`` and ``B/`` in it. Where both are
             outputs of tests, their common report goes there as ``report.html``.
 
+    Metrics that have no values of single frames cannot be compared so; a line says which, and ``comparison.json``.
+
     Returns:
         See :func:`~photoreal.reporting.compare.compare`.
 
@@ -47,20 +51,35 @@ def compare_predictions(cfg: Config, a: str | os.PathLike, b: str | os.PathLike,
     subjects = {'A': Path(a), 'B': Path(b)}
     measured: dict[str, PerFrame] = {}
     higher: frozenset[str] = frozenset()
+    neutral: frozenset[str] = frozenset()
     for letter, subject in subjects.items():
         if any((subject / domain).is_dir() for domain in DOMAINS):
-            measured[letter], more = measure_predictions(cfg, subject)
+            measured[letter], more, neither = measure_predictions(cfg, subject)
         else:
             subjects[letter] = _test(cfg, subject, out / letter)
             test = read_test(subjects[letter])
-            measured[letter], more = test.frames, test.higher_is_better
-        higher |= more
-    rows = compare(measured['A'], measured['B'], higher)
-    write_json(out / 'comparison.json', {'A': str(a), 'B': str(b),
+            measured[letter], more, neither = test.frames, test.higher_is_better, test.neutral
+        higher, neutral = higher | more, neutral | neither
+    rows = compare(measured['A'], measured['B'], higher, neutral=neutral)
+    not_compared = _without_frames(cfg)
+    if not_compared:
+        print_log(f'not compared, as it has no values of single frames: {", ".join(not_compared)}', logger='current')
+    write_json(out / 'comparison.json', {'A': str(a), 'B': str(b), 'not_compared': not_compared,
                                          'rows': [{**asdict(row), 'better': row.better} for row in rows]})
     if all(map(is_test_dir, subjects.values())):
         build_report(list(subjects.values()), out / 'report.html')
     return rows
+
+
+def _without_frames(cfg: Config) -> list[str]:
+    """The metrics of a config that know sets of frames alone."""
+    named = [(config, METRICS.get(config['type'])) for config in _metric_configs(cfg)]
+    return [f"{kind.__name__} ({config['prefix']})" if config.get('prefix') else kind.__name__
+            for config, kind in named if not issubclass(kind, VideoMetric)]
+
+
+def _metric_configs(cfg: Config) -> list[dict[str, Any]]:
+    return cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
 
 
 def _test(cfg: Config, checkpoint: Path, out: Path) -> Path:
@@ -71,7 +90,7 @@ def _test(cfg: Config, checkpoint: Path, out: Path) -> Path:
     return out
 
 
-def measure_predictions(cfg: Config, folder: str | Path) -> tuple[PerFrame, frozenset[str]]:
+def measure_predictions(cfg: Config, folder: str | Path) -> tuple[PerFrame, frozenset[str], frozenset[str]]:
     """Measure the predictions of a folder with the metrics of a config, against its test data.
 
     Args:
@@ -80,21 +99,21 @@ def measure_predictions(cfg: Config, folder: str | Path) -> tuple[PerFrame, froz
             of the names or at least the number of the source's. Videos that are not there are passed over.
 
     Returns:
-        ``<domain>/<video>`` -> metric -> value of each frame; and the metrics of which more is better.
+        ``<domain>/<video>`` -> metric -> value of each frame; the metrics of which more is better, and those of which
+        neither more nor less is.
 
     Raises:
         DataError: There are no predictions of any video, or of another number of frames.
     """
     dataset: StreamDataset = DATASETS.build(cfg.test_dataloader.dataset)
-    configs = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    metrics = [metric for metric in map(METRICS.build, configs) if isinstance(metric, VideoMetric)]
+    metrics = [metric for metric in map(METRICS.build, _metric_configs(cfg)) if isinstance(metric, VideoMetric)]
     for result in _results(dataset, Path(folder)):
         for metric in metrics:
             metric.process(None, [result])
     for metric in metrics:
         metric.compute_metrics(metric.results)
-    return (by_video(metric.per_frame for metric in metrics),
-            frozenset().union(*(metric.higher_is_better for metric in metrics)))
+    return (by_video(metrics, 'per_frame'), frozenset().union(*(metric.higher_is_better for metric in metrics)),
+            frozenset().union(*(metric.neutral for metric in metrics)))
 
 
 def _results(dataset: StreamDataset, folder: Path) -> Iterator[FrameResult]:

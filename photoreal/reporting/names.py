@@ -1,4 +1,10 @@
-"""What the names of metrics say."""
+"""What the names of metrics say.
+
+What is measured of single videos and frames is called ``<name>``, or ``<prefix>/<name>`` of a metric with a prefix of
+its own; the prefix of the others is the domain of the video.
+"""
+
+from typing import Any
 
 INPUT = '_input'  # measures the untouched input, which bounds what a prediction is compared with
 CLASS = '_class_'  # measures one class of the label map
@@ -12,3 +18,23 @@ def of_prediction(name: str) -> bool:
 def without_input(names: list[str]) -> list[str]:
     """The names, less those of the input that belong beside another, such as ``psnr_input`` beside ``psnr``."""
     return [name for name in names if not (name.endswith(INPUT) and name.removesuffix(INPUT) in names)]
+
+
+def without_prefix(name: str) -> str:
+    """What a metric itself calls its value."""
+    return name.split('/', 1)[-1]
+
+
+def of_prefix(videos: dict[str, dict[str, Any]], prefix: str) -> dict[str, dict[str, Any]]:
+    """What the metrics of one prefix say: ``<domain>/<video>`` -> name without prefix -> value.
+
+    Of a domain all videos are there, of another prefix those that it has measured.
+    """
+    found = {}
+    for video, values in videos.items():
+        domain = video.split('/')[0]
+        own = {without_prefix(name): value for name, value in values.items()
+               if (name.split('/')[0] if '/' in name else domain) == prefix}
+        if own or domain == prefix:
+            found[video] = own
+    return found

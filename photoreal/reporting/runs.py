@@ -39,7 +39,8 @@ class Evaluation:
         mean: ``<domain>/<metric>`` -> mean over videos.
         videos: ``<domain>/<video>`` -> metric -> mean over frames.
         frames: ``<domain>/<video>`` -> metric -> value of each frame, None where it has none.
-        higher_is_better: The metrics of which more is better; of all others less is.
+        higher_is_better: The metrics of which more is better, without prefix; of all others less is,
+        neutral: but of these, of which neither is.
         checkpoint: The weights that were tested, as the command named them.
     """
 
@@ -48,6 +49,7 @@ class Evaluation:
     videos: dict[str, dict[str, float]]
     frames: PerFrame
     higher_is_better: frozenset[str]
+    neutral: frozenset[str]
     checkpoint: str
 
 
@@ -120,7 +122,7 @@ def read_test(folder: Path) -> Evaluation:
                         'tools/test.py writes; run the test again')
     frames = read_json(folder / 'frames.json', dict)
     return Evaluation(folder, report['mean'], report['videos'], frames, frozenset(report['higher_is_better']),
-                      report['checkpoint'])
+                      frozenset(report.get('neutral', ())), report['checkpoint'])
 
 
 def read_json(path: Path, kind: type) -> Any:

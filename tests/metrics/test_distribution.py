@@ -167,6 +167,27 @@ def test_wrong_arguments():
         Distribution({'type': 'SqueezeNetExtractor', 'side': 8})
 
 
+@pytest.mark.parametrize('config, message', [
+    ({'type': 'SqueezNetExtractor'}, "extractor.*did you mean 'SqueezeNetExtractor'"),
+    ({'type': 'SqueezeNetExtractor', 'sid': 48}, "extractor.*'sid'"),
+    ({'side': 48}, 'extractor.*expected a dict with a type'),
+    ('SqueezeNetExtractor', "extractor.*'SqueezeNetExtractor'.*expected a dict with a type"),
+    ({'type': torch.nn.Identity}, 'extractor.*Identity.*expected a subclass of'),
+])
+@pytest.mark.parametrize('required', [True, False])
+def test_a_misspelt_extractor_names_the_key(config, message, required):
+    with pytest.raises(ConfigError, match=f'Distribution: {message}'):
+        Distribution(config, required=required)
+
+
+def test_every_name_but_the_predictions_own_distances_is_neutral(world):
+    labels = np.tile(np.repeat(np.arange(3, dtype=np.uint8), 32), (64, 1))
+    values = evaluate(Distribution(EXTRACTOR), world(warm, labels))
+    names = {name.removeprefix('distribution/') for name in values}
+    assert {'skvd_pairs', 'kid_ci95', 'fid_lab_matching'} <= names
+    assert names - Distribution.neutral == {'kid', 'fid', 'rbf_mmd', 'skvd'}
+
+
 def test_every_extractor_is_registered_under_the_interface():
     assert all(issubclass(kind, FeatureExtractor) for kind in FEATURE_EXTRACTORS.module_dict.values())
     assert 'SqueezeNetExtractor' in FEATURE_EXTRACTORS.module_dict

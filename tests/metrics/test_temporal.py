@@ -37,6 +37,19 @@ def test_warp_by_whole_pixels_is_exact():
     np.testing.assert_array_equal(warp(image, flow)[1:, :-2], image[:-1, 2:])
 
 
+@pytest.mark.parametrize('step', [(3, 0), (-2, 1), (0, -4)])
+def test_warp_error_of_a_known_translation_with_its_exact_flow_is_zero(step):
+    """The content moves by ``step`` pixels (x, y), so each pixel was at ``-step`` from where it is."""
+    dx, dy = step
+    plane = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    previous, current = plane[8:32, 8:40], plane[8 - dy:32 - dy, 8 - dx:40 - dx]
+    flow = np.full((24, 32, 2), (-dx, -dy), np.float32)
+    visible = np.zeros((24, 32), bool)
+    visible[max(dy, 0):24 + min(dy, 0), max(dx, 0):32 + min(dx, 0)] = True
+    assert warp_error(current, previous, flow, visible) == 0
+    assert warp_error(current, previous, -flow, visible) > 1000
+
+
 def test_warp_error_counts_what_is_visible_only():
     previous = np.zeros((4, 4, 3), np.uint8)
     current = previous.copy()

@@ -63,5 +63,6 @@ def make_test(folder: Path, errors: dict[str, float], checkpoint: str = 'nowhere
     mean = {'virtual/warp_error': sum(errors.values()) / len(errors), 'virtual/warp_error_input': 9.0}
     write_json(folder / 'frames.json', frames)
     write_json(folder / 'metrics.json', {'mean': mean, 'videos': videos, 'higher_is_better': ['psnr'],
+                                         'neutral': ['warp_error_input'],
                                          'checkpoint': checkpoint, 'config': 'some.py'})
     return folder

@@ -13,6 +13,8 @@ from photoreal.datasets.sources import VideoSource
 from photoreal.datasets.writers import write_json
 from photoreal.errors import ConfigError
 from photoreal.reporting import build_report
+from photoreal.reporting.build import _Media
+from photoreal.reporting.media import Strips, encode_still
 from tests.reporting.folders import FPS, HEIGHT, LENGTH, WIDTH, level, log_line, make_test, make_work_dir, write_log
 
 
@@ -145,3 +147,64 @@ def test_wrong_arguments(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='max_mb=-1'):
         build_report([make_work_dir(tmp_path / 'run')], tmp_path / 'report.html', max_mb=-1)
     assert not (tmp_path / 'report.html').exists()
+
+
+def test_what_does_not_fit_leaves_its_place_to_what_does(tmp_path: Path) -> None:
+    small = make_test(tmp_path / 'small', {'small': 1.0})
+    size = len(videos_of(build_report([small], tmp_path / 'small.html'))[0]) * 4 / 3
+    long = make_test(tmp_path / 'long', {'long': 9.0}, length=20 * LENGTH)
+    data = data_of(build_report([small, long], tmp_path / 'both.html', max_mb=3 * size / 2 ** 20))
+    assert data['left_out'] == ['virtual/long'] and data['videos'][1]['player'] is not None
+
+
+def test_budget_is_kept_for_what_is_put_in(tmp_path: Path) -> None:
+    strips = Strips({'run': make_test(tmp_path / 'test', {'a': 1.0})}, 'virtual', 'a')
+    size = len(encode_still(strips, 0))
+    media = _Media(tmp_path / 'report.html', size - 1)
+    assert media.still(strips, 0) is None and media.left == size - 1
+    media = _Media(tmp_path / 'report.html', size)
+    assert media.still(strips, 0) and media.left == 0
+
+
+def test_videos_of_other_lengths_are_left_out_of_the_comparison(tmp_path: Path) -> None:
+    first, second = make_test(tmp_path / 'first', {'a': 1.0, 'b': 1.0}), make_test(tmp_path / 'second', {'b': 2.0})
+    make_test(second, {'a': 1.0, 'b': 2.0})
+    frames = json.loads((second / 'frames.json').read_text())
+    frames['virtual/a'] = {name: values[:-2] for name, values in frames['virtual/a'].items()}
+    write_json(second / 'frames.json', frames)
+    (found,) = data_of(build_report([first, second], tmp_path / 'report.html'))['comparison']
+    assert found['left_out'] == ['virtual/a']
+    assert [(row['video'], row['difference']) for row in found['rows']] == [('virtual', 1.0), ('virtual/b', 1.0)]
+    write_json(second / 'frames.json', {'virtual/a': frames['virtual/a']})
+    (found,) = data_of(build_report([first, second], tmp_path / 'report.html'))['comparison']
+    assert found['left_out'] == ['virtual/a'] and not found['rows']
+
+
+def test_a_prefix_keeps_its_values_of_each_video(tmp_path: Path) -> None:
+    folder = make_test(tmp_path / 'test', {'a': 1.0, 'b': 2.0})
+    report = json.loads((folder / 'metrics.json').read_text())
+    report['mean']['tecogan/psnr'] = 25.0
+    for video, value in (('virtual/a', 20.0), ('virtual/b', 30.0)):
+        report['videos'][video]['tecogan/psnr'] = value
+    write_json(folder / 'metrics.json', report)
+    data = data_of(build_report([folder], tmp_path / 'report.html'))
+    plain, own = data['domains']
+    assert [column['name'] for column in plain['columns']] == ['warp_error', 'warp_error_input']
+    assert own['columns'] == [{'name': 'psnr', 'better': 'more', 'detail': False}]
+    assert [(row['video'], row['values']) for row in own['rows']] == [
+        ('virtual/a', {'psnr': 20.0}), ('virtual/b', {'psnr': 30.0})]
+    assert own['means'][0]['video'] == 'all videos'
+    assert [card['video'] for card in data['videos']] == ['virtual/b', 'virtual/a'], 'by the table of the domain'
+
+
+def test_columns_say_what_is_better(tmp_path: Path) -> None:
+    folder = make_test(tmp_path / 'test', {'a': 1.0, 'b': 2.0})
+    report = json.loads((folder / 'metrics.json').read_text())
+    report['neutral'] = ['warp_error_input', 'count']
+    for video, count in (('virtual/a', 5.0), ('virtual/b', 0.0)):
+        report['videos'][video] |= {'count': count, 'psnr': 3.0}
+    write_json(folder / 'metrics.json', report)
+    (table,) = data_of(build_report([folder], tmp_path / 'report.html'))['domains']
+    assert {column['name']: column['better'] for column in table['columns']} == {
+        'warp_error': 'less', 'warp_error_input': None, 'count': None, 'psnr': 'more'}
+    assert [row['badness'] for row in table['rows']] == [0.25, 0.0], 'a count makes no video worse'

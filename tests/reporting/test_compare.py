@@ -76,3 +76,13 @@ def test_the_table_names_the_better() -> None:
     lines = comparison_table(rows, 'old', 'new').splitlines()
     assert lines[:2] == ['A: old', 'B: new']
     assert any(line.split() == ['real/x', 'psnr', '0', '1', '+1', '+1', 'to', '+1', 'B'] for line in lines)
+
+
+def test_names_with_a_prefix_have_the_direction_of_the_name() -> None:
+    a, b = ({'real/x': {'psnr': [level], 'tecogan/psnr': [level]}} for level in (1.0, 2.0))
+    assert {(row.metric, row.better) for row in compare(a, b, ['psnr'])} == {('psnr', 'B'), ('tecogan/psnr', 'B')}
+
+
+def test_neutral_values_are_left_out() -> None:
+    a = {'real/x': {'psnr': [1.0], 'count': [1.0], 'tecogan/count': [1.0]}}
+    assert {row.metric for row in compare(a, a, ['psnr'], neutral=['count'])} == {'psnr'}

@@ -59,6 +59,11 @@ def test_what_cannot_be_judged(logs: Curves, found: str) -> None:
     assert health.state == 'unknown' and found in health.found and not health.advice
 
 
+def test_advice_reads_the_same_on_a_console_and_on_a_page() -> None:
+    advice = assess(curves(0.1, 0.1, 0.0), 0.4).advice
+    assert 'worst frames of a test' in advice and 'below' not in advice
+
+
 def test_the_sentence() -> None:
     logs = curves(0.6, -0.4, 0.4) | {'d_accuracy': [(step, 0.7) for step in range(10, 601, 10)]}
     text = str(assess(logs, 0.4))

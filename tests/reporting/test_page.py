@@ -125,6 +125,21 @@ def test_a_table_is_sorted_by_a_click(browser: Browser) -> None:
     assert browser.run(first) == 'virtual/a'
 
 
+def test_only_what_is_better_one_way_says_so(browser: Browser) -> None:
+    notes = browser.run("return [...document.querySelectorAll('th .note')].map(note => note.textContent)")
+    assert notes == ['less is better', 'input']
+
+
+def test_a_comparison_says_what_it_leaves_out(chromium: Browser, tmp_path: Path) -> None:
+    require_chromium()
+    folders = [make_test(tmp_path / 'first', {'a': 1.0}), make_test(tmp_path / 'second', {'a': 2.0}, length=LENGTH - 2)]
+    chromium.open(build_report(folders, tmp_path / 'report.html'))
+    text = chromium.run("return document.getElementById('differences').textContent")
+    assert 'different numbers of frames' in text and 'virtual/a' in text
+    assert not chromium.run("return document.querySelectorAll('#differences table').length")
+    assert chromium.console() == []
+
+
 @pytest.mark.parametrize('width', [1400, 390])
 def test_it_fits_the_window_and_shows_everything(browser: Browser, width: int) -> None:
     browser.resize(width, 900)

@@ -323,9 +323,9 @@ function sortable(table, columns) {
   const several = data.runs.length > 1;
   const cards = new Set(data.videos.map(card => card.video));
   const body = make('tbody', {});
-  const worst = Object.fromEntries(columns.map(({name, higher}) => {
+  const worst = Object.fromEntries(columns.map(({name, better}) => {
     const values = table.rows.map(row => row.values[name]).filter(isNumber);
-    return [name, values.length > 2 && !name.endsWith('_input') ? (higher ? Math.min : Math.max)(...values) : null];
+    return [name, values.length > 2 && better ? (better === 'more' ? Math.min : Math.max)(...values) : null];
   }));
   const isWorst = (row, name) => isNumber(row.values[name]) && row.values[name] === worst[name];
   const line = (row, mean) => make('tr', {class: mean ? 'mean' : null},
@@ -333,8 +333,8 @@ function sortable(table, columns) {
     several ? make('td', {class: 'text'}, row.run) : null,
     columns.map(({name}) => make('td', {class: !mean && isWorst(row, name) ? 'worst' : null}, format(row.values[name]))));
   const fill = rows => body.replaceChildren(...table.means.map(row => line(row, true)), ...rows.map(row => line(row, false)));
-  const heads = columns.map(({name, higher}) => {
-    const note = name.endsWith('_input') ? 'input' : higher ? 'more is better' : 'less is better';
+  const heads = columns.map(({name, better}) => {
+    const note = better ? `${better} is better` : name.endsWith('_input') ? 'input' : '';
     const head = make('th', {}, make('button', {type: 'button', title: `sort by ${name}`, onclick: () => {
       const down = head.getAttribute('aria-sort') !== 'descending';
       heads.forEach(other => other.removeAttribute('aria-sort'));
@@ -349,12 +349,13 @@ function sortable(table, columns) {
     make('thead', {}, make('tr', {}, make('th', {}, 'video'), several ? make('th', {class: 'text'}, 'run') : null, heads)), body));
 }
 
-function comparisonTable({a, b, rows}) {
+function comparisonTable({a, b, rows, left_out}) {
   const signed = value => (value > 0 ? '+' : '') + format(value);
   return make('div', {class: 'card'}, make('h3', {}, `${b} against ${a}`),
     make('p', {class: 'muted small'}, 'Paired by frame, with 95 % intervals by bootstrap over blocks of frames, and over '
       + 'videos for the means. A dash: the difference may be chance.'),
-    make('div', {class: 'scroll'}, make('table', {},
+    left_out.length ? make('p', {class: 'muted'}, `Not compared, as the two have different numbers of frames of them: ${left_out.join(', ')}.`) : null,
+    !rows.length ? null : make('div', {class: 'scroll'}, make('table', {},
       make('thead', {}, make('tr', {}, ['video', 'metric', a, b, 'difference', '95 % interval', 'better'].map((name, i) =>
         make('th', {class: i < 2 ? 'text' : null}, name)))),
       make('tbody', {}, rows.map(row => make('tr', {class: row.video.includes('/') ? null : 'mean'},
