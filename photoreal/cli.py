@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a fault in config, data or checkpoint, 2 wrong usage, 130 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
@@ -11,14 +12,38 @@ from photoreal.errors import PhotorealError
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Run a tool and turn its end into an exit code."""
+    """Run a tool and turn its end into an exit code; a reader of its output that leaves early ends it quietly."""
+    code: str | int | None = None
     try:
         main()
+    except SystemExit as end:  # of the parser
+        code = end.code
     except PhotorealError as error:
-        sys.exit(f'error: {message(error)}')
+        code = f'error: {message(error)}'
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
-        sys.exit(130)
+        code = 130
+    except BrokenPipeError:
+        if _is_read(probe='\n'):
+            raise  # it was another pipe
+        code = 1
+    if not _is_read():
+        code = code or 1
+    if code is not None:
+        sys.exit(code)
+
+
+def _is_read(probe: str = '') -> bool:
+    """Write what is still buffered; False where nobody reads it, in which case it goes nowhere from now on."""
+    try:
+        print(end=probe, flush=True)
+    except BrokenPipeError:
+        # Else the interpreter, which flushes once more at its end, would complain.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return False
+    return True
 
 
 def message(error: PhotorealError) -> str:
@@ -34,3 +59,16 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
                         help='override keys of the config; an unknown key is an error')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='how several processes were started')
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """A type of option: '720x1280' (height first) or '720p' (16:9) -> (720, 1280)."""
+    height, cross, width = text.partition('x')
+    if text.endswith('p') and text[:-1].isdecimal():
+        height = text[:-1]
+        width = str(round(int(height) * 8 / 9) * 2)
+    elif not cross:
+        width = ''
+    if not height.isdecimal() or not width.isdecimal() or not int(height) or not int(width):
+        raise argparse.ArgumentTypeError(f"found '{text}'; expected HEIGHTxWIDTH, such as 720x1280, or 720p")
+    return int(height), int(width)

@@ -41,13 +41,15 @@ def parse_args() -> argparse.Namespace:
                         help='size of frames; what does not fit the shape is cut off, nothing is stretched')
     parser.add_argument('--cut-scenes', action='store_true', help='make a video of every scene: <video>_000, ...')
     parser.add_argument('--min-frames', type=int, default=10, metavar='N',
-                        help='leave out scenes with fewer frames (default: %(default)s)')
+                        help='leave out scenes, and stretches between lost frames, with fewer frames '
+                             '(default: %(default)s)')
     parser.add_argument('--max-frames', type=int, metavar='N', help='at most so many frames of each video')
     parser.add_argument('--format', choices=['png', 'jpg'], default='png', help='of frames; maps are always png')
     parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one a processor)')
     parser.add_argument('--engine', choices=['local', 'ray'], default='local', help='who does the work')
     parser.add_argument('--ray-address', metavar='ADDRESS',
-                        help='with --engine ray: the cluster, auto or ray://<host>:10001 (default: this machine)')
+                        help='with --engine ray: the cluster, auto or ray://<host>:10001 (default: RAY_ADDRESS of the '
+                             'environment, or else this machine)')
     parser.add_argument('--skip-bad', action='store_true', help='exit with 0 although some sources cannot be used')
     args = parser.parse_args()
     if args.ray_address and args.engine != 'ray':
@@ -67,14 +69,16 @@ def main() -> None:
                         args.max_frames, args.format)
     known = None
     if args.config:
-        from photoreal.config import load_config
-        known = load_config(args.config).modalities
+        from photoreal.config import check_config, load_config
+        cfg = load_config(args.config)
+        check_config(cfg)
+        known = cfg.model.modalities
     modalities = choose_modalities(args.modalities, known)
     find = (lambda sources: find_converted(args.layout, sources)) if args.layout else find_footage
     footage, faults = find(args.sources)
-    if args.source_fps:
+    if args.source_fps is not None:
         footage = with_fps(footage, args.source_fps)
-    workers = args.workers or os.cpu_count() or 1
+    workers = args.workers if args.workers is not None else os.cpu_count() or 1
     with LocalEngine(workers) if args.engine == 'local' else RayEngine(args.ray_address, args.workers) as engine:
         summary = prepare(footage, settings, engine, modalities)
     summary.faults = faults + summary.faults

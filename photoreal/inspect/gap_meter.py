@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from photoreal.datasets.layout import VideoRecord
-from photoreal.datasets.sources import FrameSource
-from photoreal.datasets.transforms import Window, compute_map, shrink, to_tensor
+from photoreal.datasets.transforms import Window, to_tensor
 from photoreal.errors import DataError
+from photoreal.inspect.maps import read_maps, shrinkage
 from photoreal.modalities import Modality
 
 FOLDS = 4
@@ -90,7 +90,7 @@ class GapMeter:
         domains = [[v for v in videos if v.domain == domain] for domain in ('real', 'virtual')]
         if not all(domains):
             return []
-        side = min(PATCH, *(min(v.size) // (self.scale if v.domain == 'real' else 1) for v in videos))
+        side = min(PATCH, *(min(v.size) // shrinkage(v, self.scale) for v in videos))
         piles: dict[str, _Pile] = {name: _Pile() for name in ('', *self.modalities)}
         for domain, members in enumerate(domains):
             for number, video in enumerate(members):
@@ -104,27 +104,16 @@ class GapMeter:
 
     def _maps(self, video: VideoRecord, index: int, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
         """Name -> patches (n, C, side, side) of what the network sees; '' for the frame itself."""
-        scale = self.scale if video.domain == 'real' else 1
-        height, width = (s // scale for s in video.size)
+        height, width = (s // shrinkage(video, self.scale) for s in video.size)
         corners = (rng.random((_PATCHES, 2)) * (height - side + 1, width - side + 1)).astype(int)
         windows = [Window(*corner, side, side) for corner in corners.tolist()]
-        found: dict[str, Tensor] = {}
+        there = {name: m for name, m in self.modalities.items() if m.folder is None or name in video.recorded}
         try:
-            context = max((m.context for m in self.modalities.values() if m.folder is None), default=0)
-            frames = _read_shrunk(video.frames, range(max(0, index - context), index + 1), scale)
-            found[''] = to_tensor(_cut(frames[-1], windows)).float() / 255
-            for name, modality in self.modalities.items():
-                if modality.folder is not None and name not in video.recorded:
-                    continue
-                source = video.frames if modality.folder is None else video.recorded[name]
-                wanted = range(max(0, index - modality.context), index + 1)
-                given = (frames[-len(wanted):] if modality.folder is None else
-                         _read_shrunk(source, wanted, scale, raw=modality.raw, nearest=modality.is_label))
-                maps = compute_map(name, modality, given, modality.sample(None), source, wanted)
-                found[name] = modality.encode(to_tensor(_cut(maps[-1], windows)))
+            maps = read_maps(video, {'': None, **there}, index, self.scale)
         except DataError:
             return {}  # the check has told it already
-        return found
+        found = {name: to_tensor(_cut(whole, windows)) for name, whole in maps.items()}
+        return {name: modality.encode(found[name]) for name, modality in there.items()} | {'': found[''].float() / 255}
 
 
 def describe(patches: Tensor) -> np.ndarray:
@@ -207,12 +196,6 @@ def _choose_frames(length: int, count: int) -> list[tuple[int, int]]:
     chosen = {(part, int((part + 0.1 + 0.8 * (i + 0.5) / each) * length / FOLDS))
               for part in range(FOLDS) for i in range(each)}
     return sorted({index: (part, index) for part, index in sorted(chosen, reverse=True)}.values())
-
-
-def _read_shrunk(source: FrameSource, indices: range, scale: int, *, raw: bool = False,
-                 nearest: bool = False) -> np.ndarray:
-    height, width = (side // scale * scale for side in source.size)
-    return shrink(source.read(indices, raw=raw, window=Window(0, 0, height, width)), scale, nearest=nearest)
 
 
 def _cut(picture: np.ndarray, windows: Sequence[Window]) -> np.ndarray:

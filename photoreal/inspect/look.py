@@ -1,6 +1,6 @@
 """One pass over a video: cuts, frozen frames, colours, edges, classes, and whether everything can be decoded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -9,11 +9,10 @@ import numpy as np
 
 from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.scenes import CutDetector
-from photoreal.datasets.sources import FrameSource
-from photoreal.datasets.transforms import compute_map
 from photoreal.errors import DataError
 from photoreal.inspect.colours import ColourStatistics
 from photoreal.inspect.halos import EdgeProfile
+from photoreal.inspect.maps import read_maps, spread
 from photoreal.modalities import Modality
 from photoreal.modalities.images import gray
 
@@ -115,10 +114,9 @@ def look_at(video: VideoRecord, modalities: Mapping[str, Modality], budget: int)
         look.cuts.extend(run.start + cut for cut in detector.cuts())
     look.frozen = find_frozen(differences)
     for name, modality in modalities.items():
-        if name in video.recorded:
-            _look_at_maps(look, name, modality, video.recorded[name])
-        elif modality.folder is None and modality.is_label and modality.channels > 1:  # estimated classes
-            _look_at_maps(look, name, modality, video.frames)
+        estimated = modality.folder is None and modality.is_label and modality.channels > 1
+        if name in video.recorded or estimated:
+            _look_at_maps(look, name, modality)
     return look
 
 
@@ -136,16 +134,14 @@ def find_frozen(differences: Mapping[int, float]) -> list[int]:
 
 
 def has_classes(modality: Modality, maps: np.ndarray) -> bool:
-    """Whether maps (T, H, W, c) hold a class number a pixel, which becomes one channel a class."""
+    """Whether maps (..., c) hold a class number a pixel, which becomes one channel a class."""
     return maps.shape[-1] == 1 and maps.dtype == np.uint8 and modality.is_label and modality.channels > 1
 
 
-def _look_at_maps(look: VideoLook, name: str, modality: Modality, source: FrameSource) -> None:
-    for index in _spread(len(source), _MAPPED):
+def _look_at_maps(look: VideoLook, name: str, modality: Modality) -> None:
+    for index in spread(len(look.video), _MAPPED):
         try:
-            first = max(0, index - modality.context)
-            given = source.read(range(first, index + 1), raw=modality.raw and modality.folder is not None)
-            maps = compute_map(name, modality, given, modality.sample(None), source, range(first, index + 1))[-1:]
+            maps = read_maps(look.video, {name: modality}, index)[name]
         except DataError as error:
             look.faults.append(str(error))
             return  # one is enough: the others most likely fail alike
@@ -153,11 +149,6 @@ def _look_at_maps(look: VideoLook, name: str, modality: Modality, source: FrameS
             counts = np.bincount(maps.ravel(), minlength=256)
             known = np.append(counts[:modality.channels], counts[modality.channels:].sum())
             look.classes[name] = look.classes.get(name, 0) + known
-
-
-def _spread(length: int, count: int) -> Sequence[int]:
-    """Up to ``count`` numbers from 0 to ``length - 1``, evenly spread."""
-    return np.unique(np.linspace(0, length - 1, min(count, length)).astype(int)).tolist()
 
 
 def _thumbnail(frame: np.ndarray) -> np.ndarray:

@@ -112,6 +112,6 @@ def _sheets(report: Report, look: VideoLook, count: int) -> Iterator[str]:
     for name, modality in [('frames', None), *report.plan.modalities.items()]:
         if modality is not None and modality.folder is not None and name not in video.recorded:
             continue
-        sheet = contact_sheet(video, modality, name, count)
+        sheet = contact_sheet(video, modality, name, count, report.plan.scale)
         if sheet is not None:
             yield picture(sheet, escape(name), lossless=modality is not None and modality.channels != 3)

@@ -121,27 +121,34 @@ class RayEngine(Engine):
     """A Ray cluster, whose machines must see sources and results under the same paths and have photoreal installed.
 
     Args:
-        address: Of the cluster, such as ``auto`` or ``ray://head:10001``; None: a Ray of this machine alone.
+        address: Of the cluster, such as ``auto`` or ``ray://head:10001``; None: ``RAY_ADDRESS`` of the environment,
+            or else a Ray of this machine alone.
         workers: Processors that the latter takes; None: all.
 
     Raises:
-        ConfigError: Ray is not installed.
+        ConfigError: Ray is not installed, or ``workers`` is below 1.
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
         if importlib.util.find_spec('ray') is None:
             raise ConfigError("--engine ray needs Ray, which is not installed; run: pip install 'photoreal[cluster]'")
+        if workers is not None and workers < 1:
+            raise ConfigError(f'workers={workers}; expected 1 or more')
         self._address = address
         self._workers = workers
 
     def __enter__(self) -> 'RayEngine':
         import ray
-        own = {'num_cpus': self._workers, 'include_dashboard': False} if self._address is None else {}
+        environment = os.environ.get('RAY_ADDRESS')
+        address = self._address or environment
+        own = {} if address else {'num_cpus': self._workers, 'include_dashboard': False}
         try:
-            ray.init(address=self._address, log_to_driver=False, **own)
+            ray.init(address=address or 'local', log_to_driver=False, **own)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ConfigError(f'--ray-address {self._address}: cannot be reached ({error}); expected auto, '
-                              'ray://<host>:10001, or no address for a Ray of this machine') from error
+            named = f'--ray-address {self._address}' if self._address else f'RAY_ADDRESS={environment}'
+            named = named if address else 'a Ray of this machine'
+            raise ConfigError(f'{named}: cannot be reached ({error}); expected auto, ray://<host>:10001, or no address '
+                              'for a Ray of this machine') from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -162,6 +169,10 @@ class RayEngine(Engine):
             done, waiting = ray.wait(waiting)
             try:
                 yield ray.get(done[0])
-            except ray.exceptions.WorkerCrashedError as error:
-                raise PhotorealError(f'a Ray worker died: {error}; run the same command again: '
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, PhotorealError):
+                    raise error.cause from None  # Ray's own holds the worker's whole traceback as text
+                raise
+            except ray.exceptions.RayError as error:
+                raise PhotorealError(f'the Ray cluster lost a task: {error}; run the same command again: '
                                      'what is done is kept') from error

@@ -88,6 +88,7 @@ class Footage:
         frames: The frames.
         maps: Folder beside ``frames`` -> recorded maps, one for each frame.
         fps: Frames per second; None: what the source says.
+        is_stretch: Whether it is what gaps have left of a longer video, and so may be too short to be of use.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Footage:
     frames: Track
     maps: dict[str, Track] = field(default_factory=dict)
     fps: float | None = None
+    is_stretch: bool = False
 
     def select(self, positions: Sequence[int], **changes: object) -> 'Footage':
         """Some of the frames, with their maps."""

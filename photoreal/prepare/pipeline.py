@@ -28,7 +28,7 @@ class Summary:
     Attributes:
         written: Videos that were made, or got a modality, and how many frames each has.
         whole: Videos that were whole before.
-        too_short: Scenes that were left out.
+        too_short: Scenes, and stretches between gaps, that were left out.
         faults: What was wrong, a sentence a source or video.
     """
 
@@ -41,7 +41,7 @@ class Summary:
         """One line."""
         parts = [f'{len(self.written)} videos written ({sum(self.written.values())} frames)']
         parts += [f'{len(self.whole)} whole already'] if self.whole else []
-        parts += [f'{self.too_short} scenes too short'] if self.too_short else []
+        parts += [f'{self.too_short} scenes or stretches too short'] if self.too_short else []
         parts += [f'{len(self.faults)} faults'] if self.faults else []
         return ', '.join(parts)
 

@@ -32,7 +32,7 @@ class Settings:
         fps: Frames per second at most; None: the source's.
         size: (height, width) of frames; None: the source's.
         cut_scenes: Make a video of every scene.
-        min_frames: Leave out scenes with fewer frames.
+        min_frames: Leave out scenes, and stretches between gaps, with fewer frames; ``fps`` counts, ``max_frames`` not.
         max_frames: Use at most so many frames of a video; None: all.
         format: ``png`` or ``jpg``, of frames; maps are always PNG.
 
@@ -75,7 +75,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is in a source: the videos to make of it, and how many scenes are too short for one."""
+    """What is in a source: the videos to make of it, and how many scenes or stretches are too short."""
 
     recipes: list[Recipe]
     too_short: int
@@ -90,17 +90,20 @@ def survey(footage: Footage, settings: Settings) -> Survey:
     footage.check()
     length = len(footage.frames)
     fps = footage.fps or footage.frames.source.fps
-    if not settings.cut_scenes:
-        return Survey([_recipe(footage, footage.name, range(length), fps, settings)], 0)
-    found = shots(find_cuts(footage.frames.read(i) for i in range(length)), length)
-    recipes = [_recipe(footage, f'{footage.name}_{number:03d}', shot, fps, settings)
-               for number, shot in enumerate(found)]
-    long = [recipe for recipe in recipes if len(recipe.footage.frames) >= settings.min_frames]
-    return Survey(long, len(recipes) - len(long))
+    spans = {footage.name: range(length)}
+    if settings.cut_scenes:
+        found = shots(find_cuts(footage.frames.read(i) for i in range(length)), length)
+        spans = {f'{footage.name}_{number:03d}': shot for number, shot in enumerate(found)}
+    # A source that is whole is wanted, however short it is.
+    least = settings.min_frames if settings.cut_scenes or footage.is_stretch else 1
+    chosen = {name: resample(span, fps, settings.fps) for name, span in spans.items()}
+    recipes = [_recipe(footage, name, positions, fps, new_fps, settings)
+               for name, (positions, new_fps) in chosen.items() if len(positions) >= least]
+    return Survey(recipes, len(spans) - len(recipes))
 
 
-def _recipe(footage: Footage, name: str, span: range, fps: float, settings: Settings) -> Recipe:
-    positions, new_fps = resample(span, fps, settings.fps)
+def _recipe(footage: Footage, name: str, positions: list[int], fps: float, new_fps: float,
+            settings: Settings) -> Recipe:
     part = footage.select(positions[:settings.max_frames], name=name)
     height, width = part.frames.source.size
     new_height, new_width = settings.size or (height, width)

@@ -27,7 +27,7 @@ def test_kitti(tmp_path):
     write_folder(drive / 'image_00/data', frames)
     for i, number in enumerate((0, 1, 2, 4, 5, 6)):
         write_image(drive / f'image_02/data/{number:010d}.png', frames[i])
-    records = convert('kitti', tmp_path / 'raw', tmp_path / 'out')
+    records = convert('kitti', tmp_path / 'raw', tmp_path / 'out', min_frames=3)
     assert {name: len(r) for name, r in records.items()} == {'2011_09_26_drive_0001_sync_000': 3,
                                                              '2011_09_26_drive_0001_sync_001': 3}
     assert all(r.fps == 10 for r in records.values())
@@ -35,12 +35,31 @@ def test_kitti(tmp_path):
     assert find_converted('kitti', [str(drive)])[0][0].name == '2011_09_26_drive_0001_sync_000'
 
 
+def test_what_gaps_leave_too_short_is_left_out(tmp_path):
+    drive = tmp_path / '2011_09_26_drive_0001_sync'
+    for picture, number in zip(pictures(7), (0, 1, 2, 4, 6, 7, 8)):
+        write_image(drive / f'image_02/data/{number:010d}.png', picture)
+    found, _ = find_converted('kitti', [str(drive)])
+    summary = run(found, tmp_path / 'out', min_frames=3, max_frames=2)
+    assert summary.written == {f'{drive.name}_000': 2, f'{drive.name}_002': 2} and summary.too_short == 1
+    summary = run(found, tmp_path / 'slow', min_frames=2, fps=5)
+    assert summary.written == {f'{drive.name}_000': 2, f'{drive.name}_002': 2}
+
+
+def test_a_drive_without_gaps_may_be_short(tmp_path):
+    write_folder(tmp_path / 'drive/image_02/data', pictures(2))
+    assert len(convert('kitti', tmp_path, tmp_path / 'out', min_frames=3)) == 1
+
+
 def test_cityscapes(tmp_path):
     city = tmp_path / 'leftImg8bit_sequence/train/aachen'
     frames = pictures(7)
     for i, (sequence, frame) in enumerate([(0, 0), (0, 1), (0, 2), (0, 30), (0, 31), (1, 0), (1, 1)]):
         write_image(city / f'aachen_{sequence:06d}_{frame:06d}_leftImg8bit.png', frames[i])
-    records = convert('cityscapes', tmp_path, tmp_path / 'out')
+    write_folder(tmp_path / 'leftImg8bit/train/aachen', frames[2:3])  # the labelled frames alone, as in the whole set
+    (tmp_path / 'leftImg8bit/train/aachen/00000.png').rename(
+        tmp_path / 'leftImg8bit/train/aachen/aachen_000000_000002_leftImg8bit.png')
+    records = convert('cityscapes', tmp_path, tmp_path / 'out', min_frames=2)
     assert {name: len(r) for name, r in records.items()} == {'aachen_000000_000': 3, 'aachen_000000_001': 2,
                                                              'aachen_000001': 2}
     assert records['aachen_000001'].fps == 17
@@ -64,7 +83,7 @@ def carla_recording(folder: Path, numbers, tags=(1, 14, 24, 3)) -> np.ndarray:
 @pytest.mark.parametrize(('layout', 'tags'), [('carla', (1, 14, 24, 3)), ('carla-0.9.13', (7, 10, 6, 1))])
 def test_carla(tmp_path, layout, tags):
     frames = carla_recording(tmp_path / 'in/town01/ego', [4, 6, 8, 14], tags)
-    records = convert(layout, tmp_path / 'in', tmp_path / 'out')
+    records = convert(layout, tmp_path / 'in', tmp_path / 'out', min_frames=1)
     assert {name: len(r) for name, r in records.items()} == {'town01_ego_000': 3, 'town01_ego_001': 1}
     np.testing.assert_array_equal(records['town01_ego_001'].frames.read([0]), frames[3:])
     home = records['town01_ego_000'].path
@@ -90,6 +109,11 @@ def test_carla_that_was_converted_to_pictures_is_a_fault(tmp_path):
         decode_depth(np.full((1, 2, 2, 3), 80, np.uint8))
     (tmp_path / 'in/depth/00000000.png').unlink()
     assert "no map called '00000000'" in find_converted('carla', [str(tmp_path / 'in')])[1][0]
+
+
+@pytest.mark.parametrize(('value', 'centimetres'), [(255, 65535), (0, 1)])
+def test_carla_that_sees_nothing_but_sky_or_its_own_lens(value, centimetres):
+    assert (decode_depth(np.full((1, 2, 2, 3), value, np.uint8)) == centimetres).all()
 
 
 def test_gta(tmp_path):

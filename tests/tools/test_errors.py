@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photoreal.cli import run_tool
 from photoreal.datasets.writers import write_image
 from tests import tiny
 from tests.conftest import Run
@@ -170,6 +171,25 @@ def test_real_process_ends_with_a_message_and_code_1(tiny_config: Path, tmp_path
                              'model.generator.type=FRNett')
     assert "did you mean 'FRNet'?" in message_of(ended) and len(ended.err.splitlines()) < 4
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(('args', 'unbuffered'), [(['tools/list_plugins.py'], ''), (['tools/list_plugins.py'], '1'),
+                                                  (['tools/train.py', '--help'], '')])
+def test_reader_that_leaves_early_ends_it_quietly(args: list[str], unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, 'wb') as pipe:
+        ended = subprocess.run([sys.executable, *args], cwd=tiny.ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True,
+                               timeout=60, env={**os.environ, 'PYTHONUNBUFFERED': unbuffered})
+    assert (ended.returncode, ended.stderr) == (1, '')
+
+
+def test_broken_pipe_that_is_not_the_output_keeps_its_traceback(capsys: pytest.CaptureFixture) -> None:
+    def broken() -> None:
+        raise BrokenPipeError('to a worker')
+
+    with pytest.raises(BrokenPipeError, match='to a worker'):
+        run_tool(broken)
 
 
 def test_wrong_usage_has_code_2(tiny_config: Path) -> None:

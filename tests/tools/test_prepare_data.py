@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from photoreal.cli import run_tool
+from photoreal.config import load_config
 from photoreal.datasets import scan
 from tests.datasets.helpers import pictures, write_folder
 
@@ -19,8 +20,8 @@ def tool(monkeypatch, tmp_path):
     spec.loader.exec_module(module)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments), '--out', str(tmp_path / 'out'), '--split',
-                                          'val', '--domain', 'real', '--workers', '1'])
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), '--out', str(tmp_path / 'out'), '--split', 'val', '--domain',
+                                          'real', '--workers', '1', *map(str, arguments)])
         try:
             run_tool(module.main)
         except SystemExit as end:
@@ -56,6 +57,25 @@ def test_layouts(tmp_path, tool):
     assert tool(tmp_path / 'GT', '--from', 'tecogan') == 0
     assert (tmp_path / 'out/val/real/000/frames/00001.png').is_file()
     assert "did you mean 'tecogan'" in tool(tmp_path / 'GT', '--from', 'tecogann')
+
+
+def test_nought_is_no_default(tmp_path, tool):
+    clip = write_folder(tmp_path / 'clip', pictures(2))
+    assert 'fps=0.0' in tool(clip, '--source-fps', '0')
+    assert 'workers=0' in tool(clip, '--workers', '0')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_modalities_of_a_config_are_those_of_its_model(tmp_path, tool):
+    cfg = load_config('configs/demo.py')
+    cfg.pop('modalities')
+    cfg.dump(tmp_path / 'flat.py')
+    clip = write_folder(tmp_path / 'clip', pictures(2))
+    assert tool(clip, '--config', tmp_path / 'flat.py', '--modalities', 'edges') == 0
+    assert (tmp_path / 'out/val/real/clip/edges/00001.png').is_file()
+    cfg.model.generator.type = 'FRNett'
+    cfg.dump(tmp_path / 'wrong.py')
+    assert "did you mean 'FRNet'" in tool(clip, '--config', tmp_path / 'wrong.py')
 
 
 @pytest.mark.parametrize('wrong', [('--size', '12'), ('--ray-address', 'auto')])

@@ -79,7 +79,7 @@ def without_gaps(footage: Footage, numbers: Sequence[int]) -> list[Footage]:
     parts = stretches(numbers)
     if len(parts) == 1:
         return [footage]
-    return [footage.select(part, name=f'{footage.name}_{i:03d}') for i, part in enumerate(parts)]
+    return [footage.select(part, name=f'{footage.name}_{i:03d}', is_stretch=True) for i, part in enumerate(parts)]
 
 
 def matching(frames: FolderSource, folder: Path, decode: Callable[[np.ndarray], np.ndarray]) -> Track:

@@ -39,7 +39,9 @@ def decode_depth(maps: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: The maps are grey: CARLA's conversion to a picture has thrown most of the depth away.
     """
-    if maps.shape[-1] != 3 or maps.dtype != np.uint8 or (maps == maps[..., :1]).all():
+    raw = maps.shape[-1] == 3 and maps.dtype == np.uint8
+    # Black and white are also the nearest and the farthest raw depth: frames of the sky alone hold nothing else.
+    if not raw or ((maps == maps[..., :1]).all() and not np.isin(maps, (0, 255)).all()):
         raise ValueError('the depth is grey; expected the raw picture, with 24 bits over R, G and B; record it without '
                          'a colour converter (ColorConverter.Raw)')
     red, green, blue = np.moveaxis(maps.astype(np.uint32), -1, 0)

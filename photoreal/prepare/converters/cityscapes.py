@@ -24,8 +24,10 @@ class Cityscapes(Converter):
 
     def find(self, root: Path) -> list[Footage]:
         """The snippets below ``root``, which may be the whole set, ``leftImg8bit_sequence``, a split or a city."""
+        # Beside them lies leftImg8bit, the labelled frame of each snippet alone.
+        sequences = root / 'leftImg8bit_sequence'
         found = []
-        for city in folders_below(root, 3):
+        for city in folders_below(sequences if sequences.is_dir() else root, 3):
             if any(city.glob('*_leftImg8bit.png')):
                 found += _snippets(FolderSource(city))
         if not found:

@@ -1,0 +1,19 @@
+"""What the tools share."""
+
+import argparse
+
+import pytest
+
+from photoreal.cli import frame_size
+
+
+@pytest.mark.parametrize('text, size', [('720x1280', (720, 1280)), ('1080p', (1080, 1920)), ('360p', (360, 640)),
+                                        ('480p', (480, 854)), ('37x51', (37, 51))])
+def test_frame_sizes(text, size):
+    assert frame_size(text) == size
+
+
+@pytest.mark.parametrize('text', ['720', 'x', '0x4', '720x', '-1x4', 'p', 'hugep', '720x1280x3'])
+def test_what_is_no_frame_size(text):
+    with pytest.raises(argparse.ArgumentTypeError, match='expected HEIGHTxWIDTH'):
+        frame_size(text)
