@@ -15,13 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 import photoreal
-from photoreal.config import load_config
+from photoreal.config import check_config, load_config
 from photoreal.datasets.writers import atomic_path
 from photoreal.engine.checkpoint import load_generator, read_checkpoint
-from photoreal.errors import CheckpointError
+from photoreal.errors import CheckpointError, ConfigError
 from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import Generator
-from photoreal.registry import GENERATORS, MODALITIES, load_plugins, suggest
+from photoreal.registry import GENERATORS
 
 SUFFIX = '.safetensors'
 _FORMAT = 'photoreal-bundle-1'
@@ -53,26 +53,43 @@ def load_model(model: str | Path, checkpoint: str | Path | None = None,
         CheckpointError: A file is missing, damaged or does not fit.
     """
     if Path(model).suffix == SUFFIX:
+        if checkpoint is not None or overrides:
+            raise ConfigError(f'{model} is a bundle, which has its own weights and config: leave out --checkpoint and '
+                              '--cfg-options')
         return load_bundle(model)
     if checkpoint is None:
         raise CheckpointError(f"'{model}' is a config: name the weights with --checkpoint, or give a bundle "
                               f'(*{SUFFIX})')
-    cfg = load_config(model, overrides).model
+    loaded = load_untrained(model, overrides)
+    load_generator(loaded.generator, read_checkpoint(checkpoint)['state_dict'], str(checkpoint))
+    loaded.metadata['checkpoint'] = str(checkpoint)
+    return loaded
+
+
+def load_untrained(path: str | Path, overrides: tuple[str, ...] = ()) -> TrainedModel:
+    """The model of a config with its initial weights: enough to see how fast it is.
+
+    Raises:
+        ConfigError: The config cannot be used.
+    """
+    full = load_config(path, overrides)
+    check_config(full)
+    cfg = full.model
     config = {'modalities': cfg.modalities, 'image': cfg.get('image'), 'generator': cfg.generator}
     config = json.loads(json.dumps(config))  # tuples become lists, as in a bundle
     preprocessor, generator = _build(config)
-    load_generator(generator, read_checkpoint(checkpoint)['state_dict'], str(checkpoint))
-    metadata = {'config': str(model), 'checkpoint': str(checkpoint), 'photoreal_version': photoreal.__version__}
-    return TrainedModel(generator, preprocessor, config, metadata)
+    return TrainedModel(generator, preprocessor, config,
+                        {'config': str(path), 'photoreal_version': photoreal.__version__})
 
 
-def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, str] = {}) -> None:
+def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, str] = {}, half: bool = False) -> None:
     """Write a bundle.
 
     Args:
         model: What :func:`load_model` gave.
         path: A file name that ends in ``.safetensors``.
         metadata: More to note: training data, metrics, licence.
+        half: Store the weights in float16, in half the space; they are loaded as float32 all the same.
 
     Raises:
         CheckpointError: The path has another suffix.
@@ -82,6 +99,8 @@ def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, st
         raise CheckpointError(f"{path}: a bundle's name ends in {SUFFIX}")
     header = {**model.metadata, **metadata, 'format': _FORMAT, 'model': json.dumps(model.config)}
     weights = {key: value.contiguous() for key, value in model.generator.state_dict().items()}
+    if half:
+        weights = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(weights, metadata=header))
 
@@ -104,17 +123,15 @@ def load_bundle(path: str | Path) -> TrainedModel:
     if header.get('format') != _FORMAT:
         raise CheckpointError(f"{path} is no bundle: its format is {header.get('format')!r}, expected '{_FORMAT}'; "
                               'make one with tools/export.py')
-    config = json.loads(header.pop('model'))
-    header.pop('format')
-    load_plugins()
-    for modality in config['modalities'].values():
-        _must_be_registered(modality, MODALITIES, path)
-    _must_be_registered(config['generator'], GENERATORS, path)
-    preprocessor, generator = _build(config)
     try:
+        config = json.loads(header.pop('model'))
+        preprocessor, generator = _build(config)
         generator.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f'{path} does not fit its own config: {error}') from error
+    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        # A plugin that is not registered here, too: nothing that a bundle names is imported.
+        reason = error.args[0] if isinstance(error, KeyError) else error
+        raise CheckpointError(f'{path} cannot be built: {reason}') from error
+    header.pop('format')
     return TrainedModel(generator, preprocessor, config, header)
 
 
@@ -125,11 +142,3 @@ def _build(config: dict[str, Any]) -> tuple[ClipPreprocessor, Generator]:
     skip = (at.start, at.stop) if at else None
     generator = GENERATORS.build({**config['generator'], 'in_channels': preprocessor.layout.channels, 'skip': skip})
     return preprocessor.eval(), generator.to(memory_format=torch.channels_last).eval()
-
-
-def _must_be_registered(cfg: dict[str, Any], registry: Any, path: Path) -> None:
-    # MMEngine would import any class whose full path stands here.
-    name = cfg.get('type')
-    if name not in registry.module_dict:
-        raise CheckpointError(f"{path} needs the {registry.name} '{name}', which is not registered"
-                              f'{suggest(str(name), registry.module_dict)}; install the package that has it')

@@ -23,6 +23,8 @@ from photoreal.datasets.sources import VIDEO_SUFFIXES, FolderSource, FrameSource
 from photoreal.datasets.transforms import to_tensor
 from photoreal.datasets.writers import VideoWriter, write_image
 from photoreal.errors import ConfigError, DataError
+from photoreal.modalities import Modality
+from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import Generator, State
 
 T = TypeVar('T')
@@ -41,17 +43,20 @@ class VideoEnhancer:
         tile: Side of square tiles, in pixels of the condition, for frames too large for memory; None: whole frames.
         overlap: Pixels by which tiles overlap; there they are blended.
         reset_at_cuts: Whether the state starts anew at scene cuts, which are detected.
+        compiled: Compile the network: the first frame takes a minute or so, all others less time.
 
     Raises:
         ConfigError: An argument is out of range.
     """
 
     def __init__(self, model: TrainedModel, device: str | None = None, dtype: str = 'auto', tile: int | None = None,
-                 overlap: int = 32, reset_at_cuts: bool = True) -> None:
+                 overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False) -> None:
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        self.dtype = _choose_dtype(dtype, self.device)
+        self.dtype = choose_dtype(dtype, self.device)
         self.modalities = model.preprocessor.modalities
         generator = model.generator.to(self.device).eval()
+        if compiled:
+            generator = CompiledGenerator(generator)
         self.stepper = Whole(generator) if tile is None else Tiled(generator, tile, overlap)
         self.reset_at_cuts = reset_at_cuts
 
@@ -75,19 +80,19 @@ class VideoEnhancer:
             raise DataError(f'the model needs the recorded modality {missing[0]!r}: give its maps, one a frame '
                             f'(--modality {missing[0]}=path)')
         frames = _with_cuts(frames) if self.reset_at_cuts else ((frame, False) for frame in frames)
-        with torch.inference_mode():
-            state = None
-            for maps, starts_scene in prefetch(self._compute(frames, recorded), depth=4):
-                condition = torch.cat([m.encode(maps[name].to(self.device, non_blocking=True)[None])
-                                       for name, m in self.modalities.items()], dim=-3)  # (1, C, H, W)
-                if state is None or starts_scene:
-                    state = self.stepper.init_state(condition)
-                with self._autocast():
-                    pred, state = self.stepper.step(condition, state)
-                yield to_frame(pred)
+        state = None
+        for maps, starts_scene in prefetch(self._compute(frames, recorded), depth=4):
+            pred, state = self._step(maps, None if starts_scene else state)
+            yield pred  # outside of inference mode, which would be the caller's too
 
-    def _autocast(self) -> Any:
-        return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
+    @torch.inference_mode()
+    def _step(self, maps: dict[str, Tensor], state: Any) -> tuple[np.ndarray, Any]:
+        """Predict one frame; no state: from a blank one."""
+        condition = torch.cat([m.encode(maps[name].to(self.device, non_blocking=True)[None])
+                               for name, m in self.modalities.items()], dim=-3)  # (1, C, H, W)
+        with nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype):
+            pred, state = self.stepper.step(condition, self.stepper.init_state(condition) if state is None else state)
+        return to_frame(pred), state
 
     def _compute(self, frames: Iterator[tuple[np.ndarray, bool]],
                  recorded: Mapping[str, Iterable[np.ndarray]]) -> Iterator[tuple[dict[str, Tensor], bool]]:
@@ -112,8 +117,18 @@ class VideoEnhancer:
                 if starts_scene:
                     windows[name].clear()
                 windows[name].append(given)
-                maps[name] = to_tensor(modality.compute(np.stack(windows[name]), **params[name])[-1:])[0]
+                maps[name] = _map(name, modality, np.stack(windows[name]), params[name], i)
             yield maps, starts_scene
+
+
+def _map(name: str, modality: Modality, window: np.ndarray, params: dict[str, Any], i: int) -> Tensor:
+    """The map (c, H, W) of the last frame of a window."""
+    try:
+        return to_tensor(modality.compute(window, **params)[-1])
+    except ValueError as error:
+        if modality.folder is None:
+            raise
+        raise DataError(f"modality '{name}', map {i}: {error}") from error
 
 
 def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, modalities: Sequence[str] = (),
@@ -135,6 +150,9 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     Raises:
         DataError: Nothing to read there, or frames and maps that do not fit.
     """
+    for path in (source, *(text.partition('=')[2] for text in modalities)):
+        if Path(out).resolve() == Path(path).resolve():
+            raise DataError(f'--out {out} is where the input lies, which would be overwritten: choose another name')
     frames = _open(Path(source))
     chosen = range(len(frames))[start:end]
     if not chosen:
@@ -177,7 +195,7 @@ def _read(source: FrameSource, chosen: range, raw: bool) -> Iterator[np.ndarray]
 class Whole:
     """Frames as they are."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator | CompiledGenerator) -> None:
         self.generator = generator
 
     def init_state(self, condition: Tensor) -> Any:
@@ -208,33 +226,32 @@ class Tiled:
         overlap: Pixels by which neighbours overlap.
     """
 
-    def __init__(self, generator: Generator, side: int, overlap: int) -> None:
+    def __init__(self, generator: Generator | CompiledGenerator, side: int, overlap: int) -> None:
         if not 0 <= overlap < side:
             raise ConfigError(f'tiles of {side} pixels that overlap by {overlap}: expected 0 <= overlap < tile')
         self.generator, self.side, self.overlap = generator, side, overlap
-        self._tiles: list[_Tile] = []
 
-    def init_state(self, condition: Tensor) -> list[State]:
-        """Blank states, one a tile."""
+    def init_state(self, condition: Tensor) -> list[tuple[_Tile, State]]:
+        """Tiles with their blank states."""
         height, width = condition.shape[-2:]
-        self._tiles = [
-            _Tile(rows, columns, self._weight(rows, columns, height, width).to(condition.device))
-            for rows in _spans(height, self.side, self.overlap) for columns in _spans(width, self.side, self.overlap)]
-        return [self.generator.init_state(condition[..., t.rows, t.columns]) for t in self._tiles]
+        tiles = [_Tile(rows, columns, self._weight(rows, columns, height, width).to(condition.device))
+                 for rows in _spans(height, self.side, self.overlap)
+                 for columns in _spans(width, self.side, self.overlap)]
+        return [(tile, self.generator.init_state(condition[..., tile.rows, tile.columns])) for tile in tiles]
 
-    def step(self, condition: Tensor, state: list[State]) -> tuple[Tensor, list[State]]:
+    def step(self, condition: Tensor, state: list[tuple[_Tile, State]]) -> tuple[Tensor, list[tuple[_Tile, State]]]:
         """One frame (1, C, H, W) -> (1, 3, H*s, W*s) and the next states."""
         scale = self.generator.scale
         height, width = (side * scale for side in condition.shape[-2:])
         total = condition.new_zeros(1, 3, height, width)
         weights = condition.new_zeros(height, width)
         states = []
-        for tile, before in zip(self._tiles, state, strict=True):
+        for tile, before in state:
             pred, after = self.generator.step(condition[..., tile.rows, tile.columns], before)
             rows, columns = tile.scaled(scale)
             total[..., rows, columns] += pred * tile.weight
             weights[rows, columns] += tile.weight
-            states.append(after)
+            states.append((tile, after))
         return total / weights, states
 
     def _weight(self, rows: slice, columns: slice, height: int, width: int) -> Tensor:
@@ -262,7 +279,8 @@ def to_frame(pred: Tensor) -> np.ndarray:
     return (pred[0].float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
-def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The dtype to compute in: 'fp32', 'bf16', 'fp16', or for 'auto' what the device computes quickly."""
     if name in DTYPES:
         return DTYPES[name]
     if name != 'auto':

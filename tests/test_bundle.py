@@ -1,6 +1,7 @@
 """Bundles: one file with all that prediction needs, which runs no code."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +9,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from photoreal.bundle import load_bundle, load_model, save_bundle
-from photoreal.errors import CheckpointError
+from photoreal.errors import CheckpointError, ConfigError
 from photoreal.inference import VideoEnhancer
 from photoreal.models import VideoGAN
 from photoreal.testing.modality import street_frames
 
 MODEL = dict(modalities=dict(blur=dict(type='Blur', sigma=[1.0, 2.0]), edges=dict(type='Edges')), image='blur',
              generator=dict(type='FRNet', mid_channels=4, num_blocks=1, flow_channels=4))
-CONFIG = 'model = dict(type="VideoGAN", losses=dict(pixel=dict(type="PixelLoss")), **{})\n'
+BASE = Path(__file__).parents[1] / 'configs' / 'tecogan_multimodal.py'
+CONFIG = f"""_base_ = {str(BASE)!r}
+modalities = dict(_delete_=True, blur=dict(type='Blur', sigma=[1.0, 2.0]), edges=dict(type='Edges'))
+model = dict(generator=dict(mid_channels=4, num_blocks=1, flow_channels=4))
+"""
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def trained(tmp_path):
     for parameter in gan.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     torch.save({'state_dict': gan.state_dict()}, tmp_path / 'latest.pth')
-    (tmp_path / 'config.py').write_text(CONFIG.format(MODEL))
+    (tmp_path / 'config.py').write_text(CONFIG)
     return tmp_path, gan
 
 
@@ -55,15 +60,36 @@ def test_a_config_needs_a_checkpoint_and_a_bundle_its_suffix(trained):
         save_bundle(load_model(folder / 'config.py', folder), folder / 'model.pth')
 
 
-def test_a_bundle_cannot_name_what_is_not_registered(trained):
+@pytest.mark.parametrize('place', ['generator', 'modality', 'inner modality'])
+def test_a_bundle_runs_nothing_that_it_names(trained, place):
     folder, _ = trained
     path = folder / 'model.safetensors'
     save_bundle(load_model(folder / 'config.py', folder), path)
-    evil = json.dumps({**MODEL, 'generator': dict(type='subprocess.Popen', args=['touch', str(folder / 'ran')])})
-    save_file(load_file(path), path, metadata={'format': 'photoreal-bundle-1', 'model': evil})
-    with pytest.raises(CheckpointError, match="generator 'subprocess.Popen', which is not registered"):
+    evil = dict(type='subprocess.Popen', args=['touch', str(folder / 'ran')])
+    inner = dict(type='Precomputed', folder='x', of=evil)
+    config = {**MODEL, **{'generator': {'generator': evil}, 'modality': {'modalities': dict(blur=evil)},
+                          'inner modality': {'modalities': dict(blur=inner)}}[place]}
+    save_file(load_file(path), path, metadata={'format': 'photoreal-bundle-1', 'model': json.dumps(config)})
+    with pytest.raises(CheckpointError, match="registered as 'subprocess.Popen'"):
         load_bundle(path)
     assert not (folder / 'ran').exists()
+
+
+@pytest.mark.parametrize('model', [None, '{', '{}', '[]'])
+def test_a_header_that_tells_nothing(trained, model):
+    folder, _ = trained
+    path = folder / 'model.safetensors'
+    header = {'format': 'photoreal-bundle-1'} | ({} if model is None else {'model': model})
+    save_file({'x': torch.zeros(1)}, path, metadata=header)
+    with pytest.raises(CheckpointError, match='cannot be built'):
+        load_bundle(path)
+
+
+def test_a_bundle_takes_no_checkpoint_and_no_overrides(trained):
+    folder, _ = trained
+    save_bundle(load_model(folder / 'config.py', folder), folder / 'model.safetensors')
+    with pytest.raises(ConfigError, match='leave out --checkpoint'):
+        load_model(folder / 'model.safetensors', folder)
 
 
 def test_what_is_no_bundle(trained):
@@ -85,5 +111,5 @@ def test_weights_that_do_not_fit_the_config(trained):
     save_bundle(load_model(folder / 'config.py', folder), path)
     other = {**MODEL, 'generator': {**MODEL['generator'], 'mid_channels': 8}}
     save_file(load_file(path), path, metadata={'format': 'photoreal-bundle-1', 'model': json.dumps(other)})
-    with pytest.raises(CheckpointError, match='does not fit its own config'):
+    with pytest.raises(CheckpointError, match='cannot be built'):
         load_bundle(path)

@@ -103,6 +103,37 @@ def test_recorded_modalities_must_be_given_and_fit():
         list(enhancer(frames, {'label': labels[:, :, :26]}))
 
 
+def test_a_wrong_value_in_a_recorded_map_names_the_map():
+    labels = np.zeros((4, 37, 52, 1), np.uint8)
+    labels[2, 5, 5] = 9
+    with pytest.raises(DataError, match="'label', map 2: .*9"):
+        model = make_model(label=dict(type='LabelMap', num_classes=3))
+        list(VideoEnhancer(model, 'cpu', 'fp32')(frames_of(4), {'label': labels}))
+
+
+def test_the_caller_is_not_in_inference_mode():
+    predictions = VideoEnhancer(make_model(), 'cpu', 'fp32')(frames_of(3))
+    next(predictions)
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_two_streams_of_different_sizes_at_once():
+    enhancer = VideoEnhancer(make_model(), 'cpu', 'fp32', tile=32, overlap=8)
+    first, second = frames_of(3, 37, 52), frames_of(3, 64, 40)
+    alone = [list(enhancer(first)), list(enhancer(second))]
+    for a, b, *together in zip(*alone, enhancer(first), enhancer(second), strict=True):
+        np.testing.assert_array_equal(together[0], a)
+        np.testing.assert_array_equal(together[1], b)
+
+
+def test_the_input_is_not_overwritten(tmp_path):
+    write_image(tmp_path / 'in' / '0.png', frames_of(1)[0])
+    before = (tmp_path / 'in' / '0.png').read_bytes()
+    with pytest.raises(DataError, match='would be overwritten'):
+        enhance_file(VideoEnhancer(make_model(), 'cpu', 'fp32'), tmp_path / 'in', tmp_path / 'in')
+    assert (tmp_path / 'in' / '0.png').read_bytes() == before
+
+
 def test_a_frame_of_another_size_is_named():
     frames = [*frames_of(3), *frames_of(1, height=40)]
     with pytest.raises(DataError, match='frame 3 is 52x40, those before it 52x37'):

@@ -1,12 +1,13 @@
 """Measure how fast this machine is.
 
 example: python tools/benchmark.py data configs/tecogan_multimodal.py --cfg-options data_root=drive.lmdb
+example: python tools/benchmark.py model configs/realtime_nano.py --size 360p 720p --dtype bf16
 """
 
 import argparse
 from collections.abc import Callable
 
-from photoreal.cli import add_config_options, run_tool
+from photoreal.cli import add_config_options, frame_size, run_tool
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -30,6 +31,16 @@ def parse_args() -> argparse.Namespace:
                       help='training steps to time; 0: no model (default: %(default)s)')
     data.add_argument('--json', metavar='FILE', help='write the numbers there too')
     data.set_defaults(run=run_data)
+    model = what.add_parser('model', help="the generator's step alone: frames/s, and the share of the machine's peak")
+    model.add_argument('model', metavar='CONFIG|BUNDLE', help='a config, whose initial weights do, or a bundle')
+    model.add_argument('--size', nargs='+', type=frame_size, default=[(720, 1280), (1080, 1920)],
+                       metavar='SIZE', help='of frames at the input: HEIGHTxWIDTH or 720p (default: 720p 1080p)')
+    model.add_argument('--device', help="'cpu', 'cuda', 'cuda:1' (default: the GPU where there is one)")
+    model.add_argument('--dtype', choices=['auto', 'fp32', 'bf16', 'fp16'], default='auto')
+    model.add_argument('--compile', action='store_true', help='compile the step first')
+    model.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
+    model.add_argument('--json', metavar='FILE', help='write the numbers there too')
+    model.set_defaults(run=run_model)
     return parser.parse_args()
 
 
@@ -44,6 +55,18 @@ def run_data(args: argparse.Namespace) -> None:
     print(report.as_text())
     if args.json:
         write_json(args.json, report.as_dict())
+
+
+def run_model(args: argparse.Namespace) -> None:
+    from photoreal.benchmark.model import as_table, measure_model
+    from photoreal.bundle import SUFFIX, load_bundle, load_untrained
+    from photoreal.datasets.writers import write_json
+    model = load_bundle(args.model) if args.model.endswith(SUFFIX) else \
+        load_untrained(args.model, tuple(args.cfg_options))
+    reports = measure_model(model, args.size, device=args.device, dtype=args.dtype, compiled=args.compile)
+    print(as_table(reports))
+    if args.json:
+        write_json(args.json, [report.as_dict() for report in reports])
 
 
 def main() -> None:

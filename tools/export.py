@@ -1,28 +1,53 @@
-"""Make a bundle: one file with the generator, its modalities and its weights, which tools/infer.py takes.
+"""Make one file of a trained model: a bundle for tools/infer.py, or its step as ONNX or torch.export.
 
 example: python tools/export.py configs/demo.py --checkpoint work_dirs/demo/latest.pth --out demo.safetensors
+example: python tools/export.py demo.safetensors --to onnx --size 720x1280 --out demo.onnx
 """
 
 import argparse
 
-from photoreal.cli import run_tool
+from photoreal.cli import frame_size, run_tool
 
 
-def main() -> None:
+def size(text: str) -> tuple[int, int] | None:
+    """A height and width, or None for 'dynamic'."""
+    return None if text == 'dynamic' else frame_size(text)
+
+
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='the config that the model was trained with')
-    parser.add_argument('--checkpoint', required=True, help='weights: a file, or a work dir')
-    parser.add_argument('--out', required=True, help='the bundle to write, *.safetensors')
+    parser.add_argument('model', metavar='config', help='the config that the model was trained with, or a bundle of it')
+    parser.add_argument('--checkpoint', help='weights for a config: a file, or a work dir')
+    parser.add_argument('--to', choices=['bundle', 'onnx', 'torch'], default='bundle',
+                        help='a bundle (*.safetensors), ONNX (*.onnx) or torch.export (*.pt2) (default: bundle)')
+    parser.add_argument('--out', required=True, help='the file to write')
+    parser.add_argument('--size', type=size, metavar='HxW|dynamic', help='for onnx and torch: height and width of the '
+                        'frames at the input, or dynamic: any (default: dynamic)')
+    parser.add_argument('--half', action='store_true', help='float16: half the size; in onnx and torch all tensors, in '
+                        'a bundle the weights as they are stored')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
     parser.add_argument('--note', nargs='+', default=[], metavar='KEY=VALUE',
                         help='what to note in the file: data, licence, metrics ...')
     args = parser.parse_args()
+    if args.to == 'bundle' and args.size:
+        parser.error('--size is for --to onnx and --to torch: a bundle takes frames of any size')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
     from photoreal.bundle import load_model, save_bundle
     from photoreal.config import parse_override
-    notes = dict(parse_override(note) for note in args.note)
-    save_bundle(load_model(args.config, args.checkpoint, tuple(args.cfg_options)), args.out,
-                {key: str(value) for key, value in notes.items()})
-    print(f'{args.out}: use it with tools/infer.py')
+    from photoreal.export import export_onnx, export_torch
+    notes = {key: str(value) for key, value in map(parse_override, args.note)}
+    model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
+    if args.to == 'bundle':
+        save_bundle(model, args.out, notes, args.half)
+        print(f'{args.out}: use it with tools/infer.py')
+    else:
+        export = export_onnx if args.to == 'onnx' else export_torch
+        export(model, args.out, args.size, args.half, notes)
+        print(f'{args.out}: condition and state in, prediction and state out')
 
 
 if __name__ == '__main__':

@@ -24,6 +24,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--overlap', type=int, default=32, help='pixels by which tiles overlap (default: 32)')
     parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1' (default: the GPU where there is one)")
     parser.add_argument('--dtype', choices=['auto', 'fp32', 'bf16', 'fp16'], default='auto')
+    parser.add_argument('--compile', action='store_true', help='compile the network: a minute or so at the start, and '
+                        'faster frames after it')
     parser.add_argument('--no-cut-reset', action='store_true', help='carry the state over scene cuts')
     parser.add_argument('--crf', type=int, default=18, help='quality of the video: 0 best, 51 worst (default: 18)')
     return parser.parse_args()
@@ -34,7 +36,8 @@ def main() -> None:
     from photoreal.bundle import load_model
     from photoreal.inference import VideoEnhancer, enhance_file
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
-    enhancer = VideoEnhancer(model, args.device, args.dtype, args.tile, args.overlap, not args.no_cut_reset)
+    enhancer = VideoEnhancer(model, args.device, args.dtype, args.tile, args.overlap, not args.no_cut_reset,
+                             args.compile)
     count, seconds = enhance_file(enhancer, args.input, args.out, args.modality, args.start, args.end, args.crf)
     print(f'{args.out}: {count} frames in {seconds:.1f} s, {count / seconds:.1f} frames/s')
 

@@ -45,14 +45,16 @@ def _positions(count: int, like: Tensor) -> Tensor:
     capturing = like.is_cuda and torch.cuda.is_current_stream_capturing()
     if capturing or type(like) not in (Tensor, nn.Parameter):
         # What is made inside a CUDA graph belongs to it, and a tensor of another kind (fake, traced) to its maker.
-        return _spaced.__wrapped__(count, like.device)
-    return _spaced(count, like.device)
+        return _space(count, like.device)
+    return _space_once(count, like.device)
 
 
-@lru_cache(maxsize=64)
-def _spaced(count: int, device: torch.device) -> Tensor:
+def _space(count: int, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # so that it also serves training
         return torch.linspace(-1, 1, count, device=device, dtype=torch.float32)
+
+
+_space_once = lru_cache(maxsize=64)(_space)
 
 
 def space_to_depth(x: Tensor, scale: int) -> Tensor:
@@ -86,7 +88,7 @@ class Upsample(nn.Module):
         powers = torch.stack([phase**k for k in range(4)])  # (4, s)
         cubic = torch.tensor([[0, a, -2 * a, a], [1, 0, -(a + 3), a + 2], [0, -a, 2 * a + 3, -(a + 2)], [0, 0, a, -a]],
                              dtype=torch.float64)
-        self.register_buffer('kernels', (cubic @ powers).T.float(), persistent=False)  # (s, 4 taps)
+        self.register_buffer('kernels', (cubic @ powers).T.float().contiguous(), persistent=False)  # (s, 4 taps)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c, H, W) -> (N, c, H*s, W*s)."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photoreal.errors import ConfigError
+from photoreal.errors import ConfigError, DataError
 from photoreal.models.generators.base import Generator, State
 from photoreal.models.layers import Upsample, backward_warp, conv3x3, space_to_depth, zero_init
 from photoreal.registry import GENERATORS
@@ -45,8 +45,8 @@ class FlowNet(nn.Module):
         """Backward flow (N, 2, H, W) in pixels: where each pixel of ``current`` (N, C, H, W) lies in ``previous``."""
         height, width = current.shape[-2:]
         if height < FLOW_GRID or width < FLOW_GRID:
-            raise ValueError(f'frames of {width}x{height} are too small for the flow net: each side needs at least '
-                             f'{FLOW_GRID} pixels')
+            raise DataError(f'frames of {width}x{height} are too small for the flow net: each side needs at least '
+                            f'{FLOW_GRID} pixels')
         x = torch.cat([current, previous], dim=1)
         for level in self.encoder:
             x = F.max_pool2d(level(x), 2)

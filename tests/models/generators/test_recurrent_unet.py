@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
+from photoreal.bundle import load_untrained
 from photoreal.errors import ConfigError
+from photoreal.models import VideoGAN
 from photoreal.models.generators import RecurrentUNet
 from photoreal.models.generators.recurrent_unet import MAX_FLOW
 from photoreal.testing.generator import GeneratorContract
 from photoreal.testing.networks import moving_clip, randomize
+from tests.tiny import ROOT
 
 
 def small(in_channels: int = 5, **kwargs) -> RecurrentUNet:
@@ -53,9 +57,11 @@ def test_flow_is_what_moves_the_last_prediction(fold, scale):
         set_flow(net, 2.0, -3.0)  # 2 to the right, 3 up
         net.conv_in[0].weight[:, -channels:, 0, 0] = torch.eye(channels)
         net.conv_out.weight[:channels, :, 1, 1] = torch.eye(channels)
-        before = moving_clip(1, 1, 3, 19 * scale, 27 * scale)[:, 0]
         condition = torch.zeros(1, 3, 19, 27)
-        pred, _ = net.step(condition, {**net.init_state(condition), 'pred': before})
+        state = net.init_state(condition)
+        before = moving_clip(1, 1, *state['pred'].shape[1:])[:, 0]
+        pred, _ = net.step(condition, {**state, 'pred': before})
+        before = before[..., :19 * scale, :27 * scale]
     expected = before[..., :-3 * scale, 2 * scale:]
     torch.testing.assert_close(pred[..., 3 * scale:, :-2 * scale], expected, rtol=0, atol=1e-4)
     flow = net.estimate_flow(condition.expand(2, 1, 3, 19, 27).transpose(0, 1))
@@ -106,3 +112,26 @@ def test_frames_smaller_than_the_grid(size):
 def test_wrong_arguments(kwargs, message):
     with pytest.raises(ConfigError, match=f'RecurrentUNet: {message}'):
         small(**kwargs)
+
+
+def test_learns_to_see_motion_and_to_restore():
+    """A few steps of a VideoGAN's own training find a motion that is known, and better pictures than it was given."""
+    torch.manual_seed(0)
+    model = VideoGAN(
+        modalities=dict(picture=dict(type='ImageFolder', folder='picture')), image='picture', ema_momentum=None,
+        generator=dict(type='RecurrentUNet', width=16, fold=2, blocks=(1, 1)),
+        losses=dict(pixel=dict(type='PixelLoss'), warping=dict(type='WarpingLoss')))
+    optimizer = OptimWrapperDict(generator=OptimWrapper(torch.optim.Adam(model.generator.parameters(), lr=2e-3)))
+    target = moving_clip(2, 3, 3, 32, 32)  # by one pixel, down and to the right
+    condition = 0.5 * target + 0.2
+    logs = [model.train_on(dict(condition=condition, target=target), optimizer) for _ in range(80)]
+    assert logs[-1]['g_pixel'] < 0.5 * logs[0]['g_pixel']
+    flow = model.generator.estimate_flow(condition)[..., 8:-8, 8:-8]
+    torch.testing.assert_close(flow.mean((0, 1, 3, 4)), torch.tensor([-1.0, -1.0]), rtol=0, atol=0.3)
+
+
+@pytest.mark.parametrize('size', ['nano', 'small', 'base'])
+def test_the_configs_follow_the_scale(size):
+    path = ROOT / f'configs/realtime_{size}.py'
+    assert load_untrained(path).generator.scale == 1
+    assert load_untrained(path, ('scale=2', 'model.generator.width=8')).generator.scale == 2
