@@ -1,7 +1,10 @@
 """The shared layers, against numbers that can be seen at once."""
 
+import warnings
+
 import pytest
 import torch
+from torch._subclasses import FakeTensorMode
 
 from photoreal.errors import ConfigError
 from photoreal.models.layers import Upsample, backward_warp, conv3x3, space_to_depth, zero_init
@@ -125,3 +128,34 @@ def test_unknown_mode():
 def test_zero_init_gives_nothing():
     x = torch.rand(1, 4, 5, 5)
     assert conv3x3(4, 2)(x).any() and not zero_init(conv3x3(4, 2))(x).any()
+
+
+def test_warping_trains_after_it_was_used_for_inference():
+    x, flow = torch.rand(1, 2, 11, 13), torch.rand(1, 2, 11, 13)  # a size that no other test has
+    with torch.inference_mode():
+        expected = backward_warp(x, flow)
+    x.requires_grad_(), flow.requires_grad_()
+    found = backward_warp(x, flow)
+    found.sum().backward()
+    assert torch.equal(found, expected) and x.grad.any() and flow.grad.any()
+
+
+def test_warping_of_tensors_without_data_leaves_nothing_behind():
+    with FakeTensorMode():
+        assert backward_warp(torch.rand(1, 2, 14, 17), torch.rand(1, 2, 14, 17)).shape == (1, 2, 14, 17)
+    x = torch.rand(1, 2, 14, 17)
+    torch.testing.assert_close(backward_warp(x, torch.zeros(1, 2, 14, 17)), x)
+
+
+def test_exported_warping_serves_any_size():
+    class Warp(torch.nn.Module):
+        def forward(self, x, flow):
+            return backward_warp(x, flow)
+
+    free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    traced = torch.rand(1, 2, 9, 14), torch.rand(1, 2, 9, 14)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', FutureWarning)  # of the exporter's own making
+        program = torch.export.export(Warp(), traced, dynamic_shapes=(free, free), strict=False).module()
+    x, flow = torch.rand(1, 2, 21, 18), 3 * torch.randn(1, 2, 21, 18)
+    torch.testing.assert_close(program(x, flow), backward_warp(x, flow), rtol=0, atol=1e-5)
