@@ -1,0 +1,143 @@
+"""Use a trained model on any video: an iterator of frames in, an iterator of frames out.
+
+Legend: C condition channels, H height, W width, s scale.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from photoreal.bundle import TrainedModel
+from photoreal.datasets.scenes import CutDetector
+from photoreal.datasets.transforms import to_tensor
+from photoreal.errors import DataError
+from photoreal.inference.dtypes import choose_dtype
+from photoreal.inference.prefetch import prefetch
+from photoreal.inference.tiles import Tiled, Whole
+from photoreal.modalities import Modality
+from photoreal.models.compiled import CompiledGenerator
+
+
+class VideoEnhancer:
+    """Make a video photoreal, frame by frame, in memory that does not grow with its length.
+
+    Reading, modalities and generator overlap: what the caller does with a frame runs while the next is made.
+
+    Args:
+        model: What :func:`photoreal.bundle.load_model` gave.
+        device: 'cpu', 'cuda', 'cuda:1' ...; None: the GPU where there is one.
+        dtype: 'fp32', 'bf16', 'fp16', or 'auto': half precision where the device computes it quickly.
+        tile: Side of square tiles, in pixels of the condition, for frames too large for memory; None: whole frames.
+        overlap: Pixels by which tiles overlap; there they are blended.
+        reset_at_cuts: Whether the state starts anew at scene cuts, which are detected.
+        compiled: Compile the network: the first frame takes a minute or so, all others less time.
+
+    Raises:
+        ConfigError: An argument is out of range.
+    """
+
+    def __init__(self, model: TrainedModel, device: str | None = None, dtype: str = 'auto', tile: int | None = None,
+                 overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False) -> None:
+        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        self.dtype = choose_dtype(dtype, self.device)
+        self.modalities = model.preprocessor.modalities
+        generator = model.generator.to(self.device).eval()
+        if compiled:
+            generator = CompiledGenerator(generator)
+        self.stepper = Whole(generator) if tile is None else Tiled(generator, tile, overlap)
+        self.reset_at_cuts = reset_at_cuts
+
+    def __call__(self, frames: Iterable[np.ndarray],
+                 recorded: Mapping[str, Iterable[np.ndarray]] | None = None) -> Iterator[np.ndarray]:
+        """Predict.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB each.
+            recorded: Modality -> its recorded maps (H, W, c), one a frame, for those that are not computed.
+
+        Yields:
+            (H*s, W*s, 3) uint8 RGB, one for each frame.
+
+        Raises:
+            DataError: A recorded modality is missing, ends early or does not fit the frames.
+        """
+        recorded = dict(recorded or {})
+        missing = [name for name, m in self.modalities.items() if m.folder is not None and name not in recorded]
+        if missing:
+            raise DataError(f'the model needs the recorded modality {missing[0]!r}: give its maps, one a frame '
+                            f'(--modality {missing[0]}=path)')
+        frames = _with_cuts(frames) if self.reset_at_cuts else ((frame, False) for frame in frames)
+        state = None
+        for maps, starts_scene in prefetch(self._compute(frames, recorded), depth=4):
+            pred, state = self._step(maps, None if starts_scene else state)
+            yield pred  # outside of inference mode, which would be the caller's too
+
+    @torch.inference_mode()
+    def _step(self, maps: dict[str, Tensor], state: Any) -> tuple[np.ndarray, Any]:
+        """Predict one frame; no state: from a blank one."""
+        condition = torch.cat([m.encode(maps[name].to(self.device, non_blocking=True)[None])
+                               for name, m in self.modalities.items()], dim=-3)  # (1, C, H, W)
+        with nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype):
+            pred, state = self.stepper.step(condition, self.stepper.init_state(condition) if state is None else state)
+        return to_frame(pred), state
+
+    def _compute(self, frames: Iterator[tuple[np.ndarray, bool]],
+                 recorded: Mapping[str, Iterable[np.ndarray]]) -> Iterator[tuple[dict[str, Tensor], bool]]:
+        """Maps of each frame, and whether it starts a scene; runs in a thread of its own."""
+        streams = {name: iter(maps) for name, maps in recorded.items() if name in self.modalities}
+        windows = {name: deque(maxlen=m.context + 1) for name, m in self.modalities.items()}
+        params = {name: m.sample(None) for name, m in self.modalities.items()}
+        size: tuple[int, ...] | None = None
+        for i, (frame, starts_scene) in enumerate(frames):
+            size = size or frame.shape
+            if frame.shape != size:
+                raise DataError(f'frame {i} is {frame.shape[1]}x{frame.shape[0]}, those before it {size[1]}x{size[0]}: '
+                                'all frames of a video must have one size')
+            maps = {}
+            for name, modality in self.modalities.items():
+                given = frame if modality.folder is None else next(streams[name], None)
+                if given is None:
+                    raise DataError(f"modality '{name}' ends after {i} maps, before the frames do")
+                if given.shape[:2] != frame.shape[:2]:
+                    raise DataError(f"modality '{name}', map {i}: {given.shape[1]}x{given.shape[0]}, expected the size "
+                                    f'of the frames, {frame.shape[1]}x{frame.shape[0]}')
+                if starts_scene:
+                    windows[name].clear()
+                windows[name].append(given)
+                maps[name] = _map(name, modality, np.stack(windows[name]), params[name], i)
+            yield maps, starts_scene
+
+
+def _map(name: str, modality: Modality, window: np.ndarray, params: dict[str, Any], i: int) -> Tensor:
+    """The map (c, H, W) of the last frame of a window."""
+    try:
+        return to_tensor(modality.compute(window, **params)[-1])
+    except ValueError as error:
+        if modality.folder is None:
+            raise
+        raise DataError(f"modality '{name}', map {i}: {error}") from error
+
+
+def to_frame(pred: Tensor) -> np.ndarray:
+    """(1, 3, H, W) in [0, 1] -> (H, W, 3) uint8."""
+    return (pred[0].float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def _with_cuts(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
+    """Each frame and whether it starts a scene; runs a few frames ahead, because a cut shows only then."""
+    detector, waiting = CutDetector(), deque()
+    done = 0
+    for frame in frames:
+        detector.add(frame)
+        waiting.append(frame)
+        if len(waiting) > CutDetector.LOOK_AHEAD:
+            yield waiting.popleft(), detector.starts_scene(done)
+            done += 1
+    for frame in waiting:
+        yield frame, detector.starts_scene(done)
+        done += 1
