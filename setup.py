@@ -63,6 +63,7 @@ setup(
     packages=find_packages(include=['photoreal', 'photoreal.*']),
     package_data={'photoreal': ['assets/*', 'reporting/page/*']},
     install_requires=runtime_requirements(),
+    entry_points={'console_scripts': ['photoreal = photoreal.commands:console']},
     extras_require={
         'optional': requirements('optional'),
         'onnx': requirements('onnx'),

@@ -5,8 +5,10 @@ Exit codes: 0 done, 1 a fault in config, data or checkpoint, 2 wrong usage, 130 
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from photoreal.errors import PhotorealError
 
@@ -50,6 +52,35 @@ def message(error: PhotorealError) -> str:
     """An error's own text; torch gives one that was raised in a data worker the worker's whole traceback as text."""
     kind = type(error)
     return str(error).rpartition(f'{kind.__module__}.{kind.__qualname__}: ')[2].strip()
+
+
+class ToolParser(argparse.ArgumentParser):
+    """A parser whose help shows a tool's docstring as it is laid out, and that completes words in a shell.
+
+    Texts name tools as a checkout has them, ``python tools/train.py``; under the console command, which needs no
+    checkout, the help says ``photoreal train`` instead.
+
+    Args:
+        description: The module's docstring, with an example.
+        **options: Those of ``argparse.ArgumentParser``.
+    """
+
+    def __init__(self, description: str | None = None, **options: Any) -> None:
+        options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        options.setdefault('prog', os.path.basename(sys.argv[0]))
+        super().__init__(description=description, **options)
+
+    def format_help(self) -> str:
+        text = super().format_help()
+        if not self.prog.startswith('photoreal'):
+            return text
+        return re.sub(r'(?:python )?tools/(\w+)\.py', lambda m: 'photoreal ' + m[1].replace('_', '-'), text)
+
+    def parse_args(self, *args: Any, **options: Any) -> Any:
+        if '_ARGCOMPLETE' in os.environ:
+            import argcomplete
+            argcomplete.autocomplete(self)
+        return super().parse_args(*args, **options)
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

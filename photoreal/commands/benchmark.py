@@ -7,7 +7,7 @@ example: python tools/benchmark.py model configs/realtime_nano.py --size 360p 72
 import argparse
 from collections.abc import Callable
 
-from photoreal.cli import add_config_options, frame_size, run_tool
+from photoreal.cli import ToolParser, add_config_options, frame_size, run_tool
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -20,7 +20,7 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     what = parser.add_subparsers(dest='what', required=True, metavar='WHAT')
     data = what.add_parser('data', help='the training loader by stage, and whether the model has to wait for it')
     add_config_options(data)

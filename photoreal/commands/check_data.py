@@ -8,11 +8,11 @@ example: python tools/check_data.py data/sample --config configs/tecogan_multimo
 import argparse
 import sys
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('root', help='the data root, the folder that holds train/ and val/')
     parser.add_argument('--config', help='check for this config: its modalities, clip length and crop '
                                          '(default: what is recorded, and blur and edges)')

@@ -6,11 +6,11 @@ example: python tools/infer.py configs/demo.py frames/ --checkpoint work_dirs/de
 
 import argparse
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('model', help='a bundle (*.safetensors), or a config together with --checkpoint')
     parser.add_argument('input', help='a video file or a folder of pictures')
     parser.add_argument('--out', required=True, help='a video file (.mp4, .mkv), else a folder of PNGs')

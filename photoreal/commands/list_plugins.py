@@ -3,15 +3,14 @@
 example: python tools/list_plugins.py modality
 """
 
-import argparse
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss', 'converter', 'feature_extractor')
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('family', nargs='?', choices=FAMILIES, help='only this family')
     args = parser.parse_args()
     from photoreal.plugins import describe_plugins

@@ -8,11 +8,11 @@ example: python tools/browse_data.py configs/tecogan_multimodal.py --html clips.
 import argparse
 from pathlib import Path
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('config', help='a Python config, such as configs/tecogan_multimodal.py')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='override keys of the config; an unknown key is an error')

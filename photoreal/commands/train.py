@@ -6,11 +6,11 @@ example: python tools/train.py configs/tecogan_multimodal.py --cfg-options data_
 import argparse
 from pathlib import Path
 
-from photoreal.cli import add_config_options, run_tool
+from photoreal.cli import ToolParser, add_config_options, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     add_config_options(parser)
     parser.add_argument('--work-dir', help='where everything of this run goes (default: work_dirs/<config name>)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CKPT',

@@ -11,7 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -23,7 +23,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('sources', nargs='+', metavar='SOURCE', help='a video file, a folder of pictures, or a pattern')
     parser.add_argument('--out', required=True, metavar='ROOT', help='root of the data set')
     parser.add_argument('--split', required=True, choices=['train', 'val'])

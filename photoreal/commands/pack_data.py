@@ -6,11 +6,11 @@ example: python tools/pack_data.py data/drive drive.lmdb --raw
 import argparse
 import sys
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('data_root', help="the data set's folder, with train/ and val/ in it")
     parser.add_argument('out', help='the LMDB to write, such as drive.lmdb')
     form = parser.add_mutually_exclusive_group()

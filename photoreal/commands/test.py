@@ -8,11 +8,11 @@ example: python tools/test.py configs/tecogan_multimodal.py --checkpoint work_di
 import argparse
 from pathlib import Path
 
-from photoreal.cli import add_config_options, run_tool
+from photoreal.cli import ToolParser, add_config_options, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     add_config_options(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--checkpoint', help='a checkpoint, or a work dir (its latest.pth is taken)')

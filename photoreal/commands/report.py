@@ -6,11 +6,11 @@ example: python tools/report.py work_dirs/tecogan_multimodal --out report.html
 
 import argparse
 
-from photoreal.cli import run_tool
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ToolParser(__doc__)
     parser.add_argument('folders', nargs='+', metavar='RUN_DIR_or_TEST_DIR',
                         help='work dirs of tools/train.py, or output folders of tools/test.py; several are compared')
     parser.add_argument('--out', default='report.html', help='the file to write (default: report.html)')

@@ -1,0 +1,57 @@
+"""The console command: every tool is a subcommand of it, and words complete."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from photoreal.commands import COMMANDS
+from tests import tiny
+
+
+def test_every_tool_is_a_command_and_the_help_lists_them() -> None:
+    ended = tiny.run_process('-m', 'photoreal', '--help')
+    tools = {path.stem.replace('_', '-') for path in (tiny.ROOT / 'tools').glob('*.py') if path.stem != '__init__'}
+    listed = {line.split()[0] for line in ended.out.partition('commands:\n')[2].partition('\n\n')[0].splitlines()}
+    assert ended.code == 0 and listed == tools == set(COMMANDS)
+
+
+def test_command_runs_the_tool_and_its_help_names_the_command() -> None:
+    ended = tiny.run_process('-m', 'photoreal', 'export', '--help')
+    assert ended.code == 0
+    assert ended.out.startswith('usage: photoreal export ')
+    assert 'example: photoreal export configs/demo.py' in ended.out and 'tools/' not in ended.out
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    (['trian'], "found 'trian'; did you mean 'train'?"),
+    (['zzz'], "found 'zzz'; expected one of benchmark, "),
+    ([], 'the following arguments are required: COMMAND'),
+    (['train'], 'photoreal train: error: the following arguments are required: config'),
+])
+def test_wrong_usage_has_code_2(words: list[str], message: str) -> None:
+    ended = tiny.run_process('-m', 'photoreal', *words)
+    assert ended.code == 2 and message in ended.err
+
+
+def test_fault_has_code_1(tmp_path: Path) -> None:
+    ended = tiny.run_process('-m', 'photoreal', 'train', tmp_path / 'none.py')
+    assert ended.code == 1 and ended.err.startswith('error: ') and 'none.py' in ended.err
+
+
+@pytest.mark.parametrize(('line', 'expected', 'unexpected'), [
+    ('photoreal ', 'pack-data', '--amp'),
+    ('photoreal tr', 'train', 'pack-data'),
+    ('photoreal train configs/demo.py --d', '--dry-run', '--amp'),
+    ('photoreal migrate w', 'weights', '--help'),
+])
+def test_words_complete(tmp_path: Path, line: str, expected: str, unexpected: str) -> None:
+    out = tmp_path / 'completions'
+    out.touch()
+    environment = {'_ARGCOMPLETE': '1', 'COMP_LINE': line, 'COMP_POINT': str(len(line)), 'COMP_TYPE': '9',
+                   '_ARGCOMPLETE_STDOUT_FILENAME': str(out), '_ARGCOMPLETE_IFS': '\n'}
+    subprocess.run([sys.executable, '-m', 'photoreal'], cwd=tiny.ROOT, env=os.environ | environment, check=True)
+    completions = [word.strip() for word in out.read_text().splitlines()]
+    assert expected in completions and unexpected not in completions
