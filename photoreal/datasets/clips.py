@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from photoreal.datasets.layout import VideoRecord, scan
-from photoreal.datasets.transforms import Window, compute_map, reflect, shrink, to_tensor
+from photoreal.datasets.transforms import Window, compute_map, reflect, to_tensor
 from photoreal.errors import ConfigError
 from photoreal.modalities import Modality, build_modalities
 from photoreal.registry import DATASETS
@@ -196,11 +196,11 @@ class ClipDataset(Dataset):
         seen = Window.spanning([*plan.windows, *map(plan.region, computed.values())])
         before = max(map(plan.context, computed.values()), key=len, default=[])
         frames = video.frames.read(before + plan.indices, window=seen.scaled(self.scale))
-        small = shrink(frames, self.scale) if computed else frames
         maps = {}
         for name, modality in computed.items():
             region, context = plan.region(modality), plan.context(modality)
-            given = region.within(seen).cut(small[len(before) - len(context):])
+            given = region.within(seen).scaled(self.scale).cut(frames[len(before) - len(context):])
+            given = modality.shrink(given, self.scale)
             made = compute_map(name, modality, given, params[name], video.frames, context + plan.indices)
             made = _cut(made[len(context):], [w.within(region) for w in plan.windows])
             maps[name] = modality.flip(made) if plan.flip else made
@@ -212,7 +212,7 @@ class ClipDataset(Dataset):
         source, region, context = video.recorded[name], plan.region(modality), plan.context(modality)
         indices = context + plan.indices
         given = source.read(indices, raw=modality.raw, window=region.scaled(self.scale))
-        given = shrink(given, self.scale, nearest=modality.is_label)
+        given = modality.shrink(given, self.scale)
         windows = [w.within(region) for w in plan.windows]
         if plan.flip:  # as stored, because that is what `flip` knows the meaning of
             given, windows = modality.flip(given), [w.mirrored(region.width) for w in windows]

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from photoreal.datasets.layout import VideoRecord, scan
 from photoreal.datasets.sources import FrameSource
-from photoreal.datasets.transforms import Window, compute_map, shrink, to_tensor
+from photoreal.datasets.transforms import Window, compute_map, to_tensor
 from photoreal.errors import ConfigError
 from photoreal.modalities import Modality, build_modalities
 from photoreal.registry import DATASETS
@@ -75,16 +75,14 @@ class StreamDataset(Dataset):
             self._readers, self._reading = {}, number
         scale = self.scale if video.domain == 'real' else 1
         frames = self._read(None, video.frames, index, self._context(), scale, raw=False)
-        small = shrink(frames, scale)
         maps = {}
         for name, modality in self.modalities.items():
             if modality.folder is None:
-                source, given = video.frames, small[-1 - modality.context:]
+                source, given = video.frames, frames[-1 - modality.context:]
             else:
                 source = video.recorded[name]
                 given = self._read(name, source, index, modality.context, scale, raw=modality.raw)
-                given = shrink(given, scale, nearest=modality.is_label)
-            indices = range(index + 1 - len(given), index + 1)
+            indices, given = range(index + 1 - len(given), index + 1), modality.shrink(given, scale)
             maps[name] = compute_map(name, modality, given, self._params[name], source, indices)[-1]
         info = FrameInfo(domain=video.domain, video=video.name, name=video.frames.names[index], index=index,
                          length=len(span), fps=video.fps)

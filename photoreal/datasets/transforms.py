@@ -1,4 +1,4 @@
-"""What clips and streams share: windows, reflection of indices, shrinking by the scale, the call of a modality.
+"""What clips and streams share: windows, reflection of indices, the call of a modality.
 
 Legend: T time, c channels of one map, H height, W width, s scale.
 """
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -80,26 +79,6 @@ def reflect(positions: Sequence[int], length: int) -> list[int]:
         return [0] * len(positions)
     period = 2 * (length - 1)
     return [min(p % period, period - p % period) for p in positions]
-
-
-def shrink(maps: np.ndarray, scale: int, *, nearest: bool = False) -> np.ndarray:
-    """Shrink by a whole factor.
-
-    Args:
-        maps: (T, H*s, W*s, c) of uint8, uint16 or float32.
-        scale: The factor s.
-        nearest: Take the pixel at the centre of every s x s block (labels) instead of the block's mean.
-
-    Returns:
-        (T, H, W, c) of the same dtype.
-    """
-    if scale == 1:
-        return maps
-    if nearest:
-        return maps[:, scale // 2::scale, scale // 2::scale]
-    size = (maps.shape[2] // scale, maps.shape[1] // scale)
-    small = np.stack([cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in maps])
-    return small.reshape(*small.shape[:3], -1)  # OpenCV drops a single channel
 
 
 def to_tensor(maps: np.ndarray) -> Tensor:

@@ -6,8 +6,9 @@ import numpy as np
 
 from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.sources import FrameSource
-from photoreal.datasets.transforms import Window, compute_map, shrink
+from photoreal.datasets.transforms import Window, compute_map
 from photoreal.modalities import Modality
+from photoreal.modalities.images import shrink
 
 
 def shrinkage(video: VideoRecord, scale: int) -> int:
@@ -34,18 +35,19 @@ def read_maps(video: VideoRecord, modalities: Mapping[str, Modality | None], ind
     factor = shrinkage(video, scale)
     contexts = [m.context if m else 0 for m in modalities.values() if m is None or m.folder is None]
     # All that is computed shares one reading of the frames.
-    frames = _read_shrunk(video.frames, _up_to(index, max(contexts)), factor) if contexts else None
+    frames = _read(video.frames, _up_to(index, max(contexts)), factor) if contexts else None
     found: dict[str, np.ndarray] = {}
     for name, modality in modalities.items():
         if modality is None:
-            found[name] = frames[-1]
+            found[name] = shrink(frames[-1:], factor)[0]
             continue
         wanted = _up_to(index, modality.context)
         source, given = video.frames, frames
         if modality.folder is not None:
             source = video.recorded[name]
-            given = _read_shrunk(source, wanted, factor, raw=modality.raw, nearest=modality.is_label)
-        found[name] = compute_map(name, modality, given[-len(wanted):], modality.sample(None), source, wanted)[-1]
+            given = _read(source, wanted, factor, raw=modality.raw)
+        given = modality.shrink(given[-len(wanted):], factor)
+        found[name] = compute_map(name, modality, given, modality.sample(None), source, wanted)[-1]
     return found
 
 
@@ -58,7 +60,7 @@ def _up_to(index: int, context: int) -> range:
     return range(max(0, index - context), index + 1)
 
 
-def _read_shrunk(source: FrameSource, indices: range, scale: int, *, raw: bool = False,
-                 nearest: bool = False) -> np.ndarray:
+def _read(source: FrameSource, indices: range, scale: int, *, raw: bool = False) -> np.ndarray:
+    """Frames or maps, cut to a multiple of the scale."""
     height, width = (side // scale * scale for side in source.size)
-    return shrink(source.read(indices, raw=raw, window=Window(0, 0, height, width)), scale, nearest=nearest)
+    return source.read(indices, raw=raw, window=Window(0, 0, height, width))

@@ -3,6 +3,7 @@
 from photoreal.errors import ConfigError
 from photoreal.modalities.base import Modality
 from photoreal.modalities.blur import Blur
+from photoreal.modalities.downsample import Downsample
 from photoreal.modalities.edges import Edges
 from photoreal.modalities.estimators import MonoDepth, Segmentation
 from photoreal.modalities.gray import Gray
@@ -12,8 +13,8 @@ from photoreal.modalities.recorded import Depth, ImageFolder
 from photoreal.modalities.simplify import Posterize, Smooth
 from photoreal.registry import MODALITIES
 
-__all__ = ['Blur', 'Depth', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth', 'Posterize',
-           'Precomputed', 'Segmentation', 'Smooth', 'build_modalities']
+__all__ = ['Blur', 'Depth', 'Downsample', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth',
+           'Posterize', 'Precomputed', 'Segmentation', 'Smooth', 'build_modalities']
 
 
 def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from photoreal.modalities.images import shrink
+
 
 class Modality(ABC):
     """A named per-frame map, recorded with the frames or computed from them, that the generator sees.
@@ -69,6 +71,22 @@ class Modality(ABC):
         Returns:
             (..., channels, H, W) float32.
         """
+
+    def shrink(self, maps: np.ndarray, scale: int) -> np.ndarray:
+        """Bring frames, or recorded maps, to the condition's size, where predictions are larger than the condition.
+
+        Means of blocks; of labels the pixels at the blocks' centres. Override where the way from large to small is
+        itself the modality; ``margin`` must cover what it looks at. What is small already is never shrunk: a virtual
+        video, and all video at scale 1.
+
+        Args:
+            maps: (T, H*s, W*s, c) as read.
+            scale: The factor s.
+
+        Returns:
+            (T, H, W, c) of the same type.
+        """
+        return shrink(maps, scale, nearest=self.is_label)
 
     def flip(self, maps: np.ndarray) -> np.ndarray:
         """Mirror maps (T, H, W, c), recorded ones as stored or computed ones, left to right.

@@ -43,3 +43,23 @@ def gray(image: np.ndarray) -> np.ndarray:
 def to_unit(x: Tensor) -> Tensor:
     """uint8 0 .. 255 -> float32 0 .. 1, any shape, on the tensor's device."""
     return x.to(torch.float32) / 255
+
+
+def shrink(maps: np.ndarray, scale: int, *, nearest: bool = False) -> np.ndarray:
+    """Shrink by a whole factor.
+
+    Args:
+        maps: (T, H*s, W*s, c) of uint8, uint16 or float32.
+        scale: The factor s.
+        nearest: Take the pixel at the centre of every s x s block (labels) instead of the block's mean.
+
+    Returns:
+        (T, H, W, c) of the same dtype.
+    """
+    if scale == 1:
+        return maps
+    if nearest:
+        return maps[:, scale // 2::scale, scale // 2::scale]
+    size = (maps.shape[2] // scale, maps.shape[1] // scale)
+    small = np.stack([cv2.resize(m, size, interpolation=cv2.INTER_AREA) for m in maps])
+    return small.reshape(*small.shape[:3], -1)  # OpenCV drops a single channel

@@ -134,6 +134,26 @@ class ModalityContract:
                 np.testing.assert_array_equal(found, whole[:, top:top + rows, left:left + columns],
                                               f'crop at ({top}, {left}) of {rows} x {columns}, {params}')
 
+    def test_shrink_divides_the_size(self) -> None:
+        modality, maps = self.make(), self._maps(2, 24, 40)
+        np.testing.assert_array_equal(modality.shrink(maps, 1), maps, 'shrink by 1 changed what is small already')
+        for scale in (2, 4):
+            small = modality.shrink(maps, scale)
+            assert small.shape == (2, 24 // scale, 40 // scale, maps.shape[-1]), \
+                f'shrink by {scale} made {small.shape} of {maps.shape}'
+            assert small.dtype == maps.dtype, f'shrink made {small.dtype} of {maps.dtype}'
+
+    def test_shrunk_crop_is_the_crop_of_the_shrunk(self) -> None:
+        modality = self.make()
+        if not modality.exact_crop:
+            return
+        margin = modality.margin
+        for scale in (2, 4):
+            maps = self._maps(1, (2 * margin + 9) * scale, (2 * margin + 11) * scale)
+            crop = modality.shrink(maps[:, scale:, 2 * scale:], scale)[:, margin:, margin:]
+            np.testing.assert_array_equal(crop, modality.shrink(maps, scale)[:, margin + 1:, margin + 2:],
+                                          f'shrink by {scale} looks further than the margin of {margin} pixels')
+
     def test_flip_twice_is_no_flip(self) -> None:
         modality, maps = self.make(), self._maps(2, 9, 15)
         flipped = modality.flip(maps)

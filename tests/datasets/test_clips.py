@@ -6,9 +6,9 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 
 from photoreal.datasets import ClipDataset, ClipSampler
-from photoreal.datasets.transforms import shrink
 from photoreal.datasets.writers import write_image
 from photoreal.errors import ConfigError, DataError
+from photoreal.modalities.images import shrink
 from tests.datasets.helpers import (
     Blocks,
     BoxBlur,

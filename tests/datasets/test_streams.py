@@ -3,9 +3,9 @@ import pytest
 from torch.utils.data import DataLoader
 
 from photoreal.datasets import StreamDataset, WholeVideoSampler
-from photoreal.datasets.transforms import shrink
 from photoreal.datasets.writers import write_image, write_json
 from photoreal.errors import ConfigError, DataError
+from photoreal.modalities.images import shrink
 from tests.datasets.helpers import (
     BoxBlur,
     Copy,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from photoreal.datasets.transforms import Window, reflect, shrink, to_tensor
+from photoreal.datasets.transforms import Window, reflect, to_tensor
+from photoreal.modalities.images import shrink
 
 
 def test_reflect():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from photoreal.datasets.layout import VideoRecord, scan
-from photoreal.datasets.transforms import shrink
 from photoreal.inspect.contact import contact_sheet
 from photoreal.modalities import Edges, LabelMap, Modality
+from photoreal.modalities.images import shrink
 from tests.datasets.helpers import Difference
 from tests.inspect.helpers import frames, labels, put
 
