@@ -86,7 +86,8 @@ class Modality(ABC):
         Returns:
             (T, H, W, c) of the same type.
         """
-        return shrink(maps, scale, nearest=self.is_label)
+        # What is computed from frames is given frames here, whatever it makes of them.
+        return shrink(maps, scale, nearest=self.is_label and self.folder is not None)
 
     def flip(self, maps: np.ndarray) -> np.ndarray:
         """Mirror maps (T, H, W, c), recorded ones as stored or computed ones, left to right.

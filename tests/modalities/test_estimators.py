@@ -196,3 +196,10 @@ def test_files_that_are_no_networks_or_do_not_fit(tmp_path):
     fixed = export(Red(), tmp_path / 'f.pt2')
     with pytest.raises(ConfigError, match='frame of 20x10 pixels'):
         MonoDepth(fixed).compute(frames(1, 10, 20))
+
+
+def test_frames_for_the_network_are_shrunk_as_pictures():
+    frames = street_frames(np.random.default_rng(0), 1, 8, 12)
+    means = frames.reshape(1, 4, 2, 6, 2, 3).mean((2, 4))
+    found = Segmentation(None, num_classes=3).shrink(frames, 2)
+    assert np.abs(found - means).max() <= 0.5
