@@ -34,7 +34,7 @@ class TrainedModel:
     Attributes:
         generator: In evaluation mode, on the CPU.
         preprocessor: Modalities and their encoding.
-        config: 'generator', 'modalities' and 'image' as in the model's config.
+        config: 'generator', 'modalities', 'image' and 'dropout' as in the model's config.
         metadata: Where it came from.
     """
 
@@ -75,7 +75,8 @@ def load_untrained(path: str | Path, overrides: tuple[str, ...] = ()) -> Trained
     full = load_config(path, overrides)
     check_config(full)
     cfg = full.model
-    config = {'modalities': cfg.modalities, 'image': cfg.get('image'), 'generator': cfg.generator}
+    config = {'modalities': cfg.modalities, 'image': cfg.get('image'), 'dropout': cfg.get('dropout'),
+              'generator': cfg.generator}
     config = json.loads(json.dumps(config))  # tuples become lists, as in a bundle
     preprocessor, generator = _build(config)
     return TrainedModel(generator, preprocessor, config,
@@ -137,7 +138,7 @@ def load_bundle(path: str | Path) -> TrainedModel:
 
 def _build(config: dict[str, Any]) -> tuple[ClipPreprocessor, Generator]:
     """Preprocessor and generator in evaluation mode, with initial weights."""
-    preprocessor = ClipPreprocessor(config['modalities'], config['image'])
+    preprocessor = ClipPreprocessor(config['modalities'], config['image'], config.get('dropout'))
     at = preprocessor.layout.image_slice
     skip = (at.start, at.stop) if at else None
     generator = GENERATORS.build({**config['generator'], 'in_channels': preprocessor.layout.channels, 'skip': skip})

@@ -108,9 +108,10 @@ def read_description(path: str | Path) -> dict[str, Any]:
     """What an exported file says of itself.
 
     Returns:
-        'model' (configs of 'modalities', 'image' and 'generator'), 'channels' of the condition, 'scale', 'size' (H, W)
-        or None, 'dtype', 'metadata', and 'state': name -> 'input', 'output' (names in the graph) and 'shape', whose
-        entries are numbers or, where the size is free, ``[side, divisor, times]``: ceil(side / divisor) * times.
+        'model' (configs of 'modalities', 'image', 'dropout' and 'generator'), 'channels' of the condition, 'scale',
+        'size' (H, W) or None, 'dtype', 'metadata', and 'state': name -> 'input', 'output' (names in the graph) and
+        'shape', whose entries are numbers or, where the size is free, ``[side, divisor, times]``: ceil(side / divisor)
+        * times.
 
     Raises:
         CheckpointError: No such file, or none that was exported here.

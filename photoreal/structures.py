@@ -3,6 +3,7 @@
 Legend: N batch, T time, C condition channels, c channels of one map, H height, W width, s scale.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -28,6 +29,7 @@ class ClipItem(TypedDict):
 
     maps: dict[str, Tensor]  # modality -> (T, c, H, W), dtype as Modality.compute made it
     target: Tensor  # (T, 3, H*s, W*s) uint8
+    seed: int  # of what is random in the model for this clip (a batch: (N,) int64)
 
 
 class StreamItem(TypedDict):
@@ -52,14 +54,24 @@ class FrameResult:
 
 @dataclass(frozen=True)
 class ConditionLayout:
-    """Which channels of the condition belong to which modality, in the order of the config."""
+    """Which channels of the condition belong to which modality, in the order of the config.
+
+    After those of all modalities comes, for each that may be missing, one that tells whether it is there.
+    """
 
     slices: dict[str, slice]
     image: str | None = None  # name of the modality that is the 3-channel degraded frame
+    presence: dict[str, int] = field(default_factory=dict)  # modality that may be missing -> channel: 1 present, 0 not
 
     @classmethod
-    def from_channels(cls, channels: dict[str, int], image: str | None = None) -> 'ConditionLayout':
+    def from_channels(cls, channels: dict[str, int], image: str | None = None,
+                      optional: Sequence[str] = ()) -> 'ConditionLayout':
         """Lay modalities of so many channels side by side.
+
+        Args:
+            channels: Name of a modality -> its channels.
+            image: Name of the degraded frame.
+            optional: Names of those that may be missing.
 
         Raises:
             ConfigError: ``image`` is no modality, or has not 3 channels.
@@ -72,12 +84,12 @@ class ConditionLayout:
         for name, count in channels.items():
             slices[name] = slice(start, start + count)
             start += count
-        return cls(slices, image)
+        return cls(slices, image, {name: start + i for i, name in enumerate(optional)})
 
     @property
     def channels(self) -> int:
         """Channels of the condition."""
-        return max((s.stop for s in self.slices.values()), default=0)
+        return max((s.stop for s in self.slices.values()), default=0) + len(self.presence)
 
     @property
     def image_slice(self) -> slice | None:

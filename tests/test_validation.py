@@ -85,6 +85,18 @@ def test_value_that_the_signature_admits(cfg: Config, key: str, value: Any) -> N
     assert find_faults(cfg) == []
 
 
+def test_only_what_the_model_can_do_without_is_left_out(cfg: Config) -> None:
+    for phase in ('val', 'test'):
+        cfg[f'{phase}_dataloader'].dataset.leave_out = ['edges']
+    assert faults(cfg).count("leave_out: model.dropout never leaves out 'edges'; set model.dropout") == 2
+    cfg.model.dropout = dict(prob=dict(segmentation=0.1))
+    assert 'only segmentation may be left out' in faults(cfg)
+    cfg.model.dropout = dict(prob=0.1)
+    assert find_faults(cfg) == []
+    cfg.test_dataloader.dataset.leave_out = ['blur']
+    assert "test_dataloader.dataset.leave_out: model.dropout never leaves out 'blur'" in faults(cfg)
+
+
 class Shape(Protocol):
     """What cannot be checked."""
 

@@ -18,6 +18,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
     parser.add_argument('--modality', nargs='+', default=[], metavar='NAME=PATH',
                         help='recorded modalities: a folder or a video file each, as many maps as frames')
+    parser.add_argument('--leave-out', nargs='+', default=[], metavar='NAME',
+                        help='modalities to do without, for models trained with dropout; recorded ones that are not '
+                             'given are left out anyway')
     parser.add_argument('--start', type=int, default=0, help='first frame, counted from 0')
     parser.add_argument('--end', type=int, help='frame after the last')
     parser.add_argument('--tile', type=int, help='work in square tiles of this side, for frames too large for memory')
@@ -37,7 +40,7 @@ def main() -> None:
     from photoreal.inference import VideoEnhancer, enhance_file
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
     enhancer = VideoEnhancer(model, args.device, args.dtype, args.tile, args.overlap, not args.no_cut_reset,
-                             args.compile)
+                             args.compile, args.leave_out)
     count, seconds = enhance_file(enhancer, args.input, args.out, args.modality, args.start, args.end, args.crf)
     print(f'{args.out}: {count} frames in {seconds:.1f} s, {count / seconds:.1f} frames/s')
 

@@ -139,11 +139,15 @@ class ClipDataset(Dataset):
     def _draw(self, k: int) -> tuple[VideoRecord, _Plan, dict[str, dict[str, Any]]]:
         if k < 0:
             raise IndexError(f'clip {k}; expected 0 or more')
-        epoch, index = divmod(k, len(self))
-        rng = np.random.default_rng([self.seed, epoch, index])
-        video, start = self._find(epoch, index)
+        rng = self._rng(k)
+        video, start = self._find(*divmod(k, len(self)))
         plan = self._choose(rng, video, start)
         return video, plan, {name: modality.sample(rng) for name, modality in self.modalities.items()}
+
+    def _rng(self, k: int, stream: int = 0) -> np.random.Generator:
+        """Random numbers of a clip; a stream for each thing that is not to change the others when it is changed."""
+        epoch, index = divmod(k, len(self))
+        return np.random.default_rng([self.seed, epoch, index, stream])  # 0 at the end is as if it were not there
 
     def __getitem__(self, k: int) -> ClipItem:
         video, plan, params = self._draw(k)
@@ -151,7 +155,8 @@ class ClipDataset(Dataset):
         for name, modality in self.modalities.items():
             if modality.folder is not None:
                 maps[name] = self._read_recorded(name, modality, video, plan, params[name])
-        return ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target))
+        return ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target),
+                        seed=int(self._rng(k, 1).integers(1 << 63)))
 
     def _find(self, epoch: int, index: int) -> tuple[VideoRecord, int]:
         """The video and the first frame of a clip."""

@@ -11,7 +11,7 @@ from photoreal.datasets.layout import VideoRecord, scan
 from photoreal.datasets.sources import FrameSource
 from photoreal.datasets.transforms import Window, compute_map, to_tensor
 from photoreal.errors import ConfigError
-from photoreal.modalities import Modality, build_modalities
+from photoreal.modalities import Modality, build_modalities, without
 from photoreal.registry import DATASETS
 from photoreal.structures import FrameInfo, StreamItem
 
@@ -30,8 +30,11 @@ class StreamDataset(Dataset):
         domains: Some of ``real`` and ``virtual``.
         scale: How much larger predictions are than the condition.
         max_frames: Use at most so many frames of each video; None: all.
+        leave_out: Names of modalities to do without, which a model allows that was trained with dropout; what is
+            recorded of them need not be there.
 
     Attributes:
+        modalities: Name -> modality, without those that are left out.
         videos: The videos.
         video_ranges: For every video the range of its items.
 
@@ -41,14 +44,15 @@ class StreamDataset(Dataset):
     """
 
     def __init__(self, data_root: str | os.PathLike, modalities: dict[str, dict | Modality], split: str = 'val',
-                 domains: Sequence[str] = ('real', 'virtual'), scale: int = 1, max_frames: int | None = None) -> None:
+                 domains: Sequence[str] = ('real', 'virtual'), scale: int = 1, max_frames: int | None = None,
+                 leave_out: Sequence[str] = ()) -> None:
         if scale < 1:
             raise ConfigError(f'StreamDataset: scale={scale}; expected 1 or more')
         if max_frames is not None and max_frames < 1:
             raise ConfigError(f'StreamDataset: max_frames={max_frames}; expected 1 or more, or None')
         if isinstance(domains, str):
             raise ConfigError(f"StreamDataset: domains='{domains}'; expected a list, such as ['{domains}']")
-        self.modalities = build_modalities(modalities)
+        self.modalities = without(build_modalities(modalities), leave_out)
         self.scale = scale
         self.videos: list[VideoRecord] = scan(data_root, split, domains, self.modalities, min_size=(scale, scale))
         self.video_ranges: list[range] = []

@@ -36,7 +36,8 @@ class Parts(NamedTuple):
         """The condition's channels, the networks' parameters, and what was found in the data: a line each."""
         layout = self.model.data_preprocessor.layout
         channels = ', '.join(f'{name} {part.stop - part.start}' for name, part in layout.slices.items())
-        lines = [f'condition: {layout.channels} channels: {channels}']
+        presence = f', presence of {" and ".join(layout.presence)} {len(layout.presence)}' if layout.presence else ''
+        lines = [f'condition: {layout.channels} channels: {channels}{presence}']
         for name in ('generator', 'discriminator'):
             part = getattr(self.model, name)
             if part is not None:

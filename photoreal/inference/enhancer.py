@@ -4,7 +4,7 @@ Legend: C condition channels, H height, W width, s scale.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,7 +19,7 @@ from photoreal.errors import DataError
 from photoreal.inference.dtypes import choose_dtype
 from photoreal.inference.prefetch import prefetch
 from photoreal.inference.tiles import Tiled, Whole
-from photoreal.modalities import Modality
+from photoreal.modalities import Modality, without
 from photoreal.models.compiled import CompiledGenerator
 
 
@@ -36,16 +36,21 @@ class VideoEnhancer:
         overlap: Pixels by which tiles overlap; there they are blended.
         reset_at_cuts: Whether the state starts anew at scene cuts, which are detected.
         compiled: Compile the network: the first frame takes a minute or so, all others less time.
+        leave_out: Names of modalities to do without, which a model allows that was trained with dropout.
 
     Raises:
         ConfigError: An argument is out of range.
+        DataError: A modality is left out that the model needs.
     """
 
     def __init__(self, model: TrainedModel, device: str | None = None, dtype: str = 'auto', tile: int | None = None,
-                 overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False) -> None:
+                 overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False,
+                 leave_out: Collection[str] = ()) -> None:
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         self.dtype = choose_dtype(dtype, self.device)
-        self.modalities = model.preprocessor.modalities
+        self.preprocessor = model.preprocessor
+        self.modalities = without(model.preprocessor.modalities, leave_out)
+        self.preprocessor.check_given(self.modalities)
         generator = model.generator.to(self.device).eval()
         if compiled:
             generator = CompiledGenerator(generator)
@@ -58,7 +63,8 @@ class VideoEnhancer:
 
         Args:
             frames: (H, W, 3) uint8 RGB each.
-            recorded: Modality -> its recorded maps (H, W, c), one a frame, for those that are not computed.
+            recorded: Modality -> its recorded maps (H, W, c), one a frame, for those that are not computed; those that
+                are not given are left out, which a model allows that was trained with dropout.
 
         Yields:
             (H*s, W*s, 3) uint8 RGB, one for each frame.
@@ -67,31 +73,34 @@ class VideoEnhancer:
             DataError: A recorded modality is missing, ends early or does not fit the frames.
         """
         recorded = dict(recorded or {})
-        missing = [name for name, m in self.modalities.items() if m.folder is not None and name not in recorded]
+        modalities = {name: m for name, m in self.modalities.items() if m.folder is None or name in recorded}
+        missing = [name for name in self.modalities
+                   if name not in modalities and name not in self.preprocessor.layout.presence]
         if missing:
             raise DataError(f'the model needs the recorded modality {missing[0]!r}: give its maps, one a frame '
                             f'(--modality {missing[0]}=path)')
+        self.preprocessor.check_given(modalities)
         frames = _with_cuts(frames) if self.reset_at_cuts else ((frame, False) for frame in frames)
         state = None
-        for maps, starts_scene in prefetch(self._compute(frames, recorded), depth=4):
+        for maps, starts_scene in prefetch(self._compute(frames, modalities, recorded), depth=4):
             pred, state = self._step(maps, None if starts_scene else state)
             yield pred  # outside of inference mode, which would be the caller's too
 
     @torch.inference_mode()
     def _step(self, maps: dict[str, Tensor], state: Any) -> tuple[np.ndarray, Any]:
         """Predict one frame; no state: from a blank one."""
-        condition = torch.cat([m.encode(maps[name].to(self.device, non_blocking=True)[None])
-                               for name, m in self.modalities.items()], dim=-3)  # (1, C, H, W)
+        condition = self.preprocessor.encode({name: one.to(self.device, non_blocking=True)[None]
+                                              for name, one in maps.items()})  # (1, C, H, W)
         with nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype):
             pred, state = self.stepper.step(condition, self.stepper.init_state(condition) if state is None else state)
         return to_frame(pred), state
 
-    def _compute(self, frames: Iterator[tuple[np.ndarray, bool]],
+    def _compute(self, frames: Iterator[tuple[np.ndarray, bool]], modalities: Mapping[str, Modality],
                  recorded: Mapping[str, Iterable[np.ndarray]]) -> Iterator[tuple[dict[str, Tensor], bool]]:
         """Maps of each frame, and whether it starts a scene; runs in a thread of its own."""
-        streams = {name: iter(maps) for name, maps in recorded.items() if name in self.modalities}
-        windows = {name: deque(maxlen=m.context + 1) for name, m in self.modalities.items()}
-        params = {name: m.sample(None) for name, m in self.modalities.items()}
+        streams = {name: iter(maps) for name, maps in recorded.items() if name in modalities}
+        windows = {name: deque(maxlen=m.context + 1) for name, m in modalities.items()}
+        params = {name: m.sample(None) for name, m in modalities.items()}
         size: tuple[int, ...] | None = None
         for i, (frame, starts_scene) in enumerate(frames):
             size = size or frame.shape
@@ -99,7 +108,7 @@ class VideoEnhancer:
                 raise DataError(f'frame {i} is {frame.shape[1]}x{frame.shape[0]}, those before it {size[1]}x{size[0]}: '
                                 'all frames of a video must have one size')
             maps = {}
-            for name, modality in self.modalities.items():
+            for name, modality in modalities.items():
                 given = frame if modality.folder is None else next(streams[name], None)
                 if given is None:
                     raise DataError(f"modality '{name}' ends after {i} maps, before the frames do")

@@ -65,7 +65,7 @@ def browse(cfg: Mapping[str, Any], start: int, count: int) -> Iterator[ClipView]
         raise ConfigError(f'train_dataloader.dataset: a {type(dataset).__name__} has no describe(); '
                           'expected a ClipDataset, or one derived from it')
     model = cfg['model']
-    preprocessor = ClipPreprocessor(model['modalities'], model.get('image'))
+    preprocessor = ClipPreprocessor(model['modalities'], model.get('image'), model.get('dropout'))
     for number in range(start, start + count):
         batch = preprocessor(default_collate([dataset[number]]), training=True)
         rows = {'target': to_picture(batch['target'][0])}

@@ -1,5 +1,7 @@
 """Modalities: the maps that a generator sees instead of the frame."""
 
+from collections.abc import Collection, Mapping
+
 from photoreal.errors import ConfigError
 from photoreal.modalities.base import Modality
 from photoreal.modalities.blur import Blur
@@ -11,10 +13,10 @@ from photoreal.modalities.labels import LabelMap
 from photoreal.modalities.precomputed import Precomputed
 from photoreal.modalities.recorded import Depth, ImageFolder
 from photoreal.modalities.simplify import Posterize, Smooth
-from photoreal.registry import MODALITIES
+from photoreal.registry import MODALITIES, suggest
 
 __all__ = ['Blur', 'Depth', 'Downsample', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth',
-           'Posterize', 'Precomputed', 'Segmentation', 'Smooth', 'build_modalities']
+           'Posterize', 'Precomputed', 'Segmentation', 'Smooth', 'build_modalities', 'without']
 
 
 def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:
@@ -33,6 +35,21 @@ def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:
         raise ConfigError('there are no modalities: the generator would see nothing; '
                           "name at least one, such as modalities = dict(blur=dict(type='Blur'))")
     return {name: _build(name, value) for name, value in cfg.items()}
+
+
+def without(modalities: Mapping[str, Modality], leave_out: Collection[str]) -> dict[str, Modality]:
+    """The modalities that are not left out.
+
+    Raises:
+        ConfigError: A name to leave out is none of them, or none is left.
+    """
+    for name in leave_out:
+        if name not in modalities:
+            raise ConfigError(f"leave_out names '{name}', which is no modality{suggest(name, modalities)}")
+    left = {name: modality for name, modality in modalities.items() if name not in leave_out}
+    if not left:
+        raise ConfigError(f'leave_out={list(leave_out)} leaves no modality; keep one at least')
+    return left
 
 
 def _build(name: str, cfg: dict | Modality) -> Modality:

@@ -1,52 +1,121 @@
-"""From what the data workers deliver to what the networks see, on the model's device."""
+"""From what the data workers deliver to what the networks see, on the model's device.
 
+Legend: N batch, T time, C condition channels, c channels of one map, P modalities that may be missing, H height,
+W width.
+"""
+
+from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Modality, build_modalities
+from photoreal.models.dropout import ModalityDropout
 from photoreal.structures import ConditionLayout
 
 
 class ClipPreprocessor(BaseDataPreprocessor):
     """Move a batch to the device, encode each modality there, and lay them side by side as the condition.
 
+    A modality that may be missing has one more channel, its presence: 1 where it is there; else 0, and so is all that
+    it would show. No branch of a network is skipped for that, so that all processes of a training do the same.
+
     Args:
         modalities: Name -> config of a modality, in the order of the condition's channels.
         image: Name of the modality that is the 3-channel degraded frame; None where there is none.
+        dropout: How often modalities are missing in training: ``dict(prob=0.3, keep=1)``, or a probability for each by
+            name, see :meth:`ModalityDropout.parse`; None: never, and they must all be given at prediction.
 
     Attributes:
         layout: Which channels of the condition belong to which modality.
 
     Raises:
-        ConfigError: A modality cannot be built, or ``image`` names none of 3 channels.
+        ConfigError: A modality cannot be built, ``image`` names none of 3 channels, or ``dropout`` is out of range.
     """
 
-    def __init__(self, modalities: dict[str, dict | Modality], image: str | None = None) -> None:
+    def __init__(self, modalities: dict[str, dict | Modality], image: str | None = None,
+                 dropout: Mapping[str, Any] | None = None) -> None:
         super().__init__(non_blocking=True)
         self.modalities = build_modalities(modalities)
-        self.layout = ConditionLayout.from_channels({k: m.channels for k, m in self.modalities.items()}, image)
+        self.dropout = ModalityDropout.parse(dropout, list(self.modalities), image)
+        channels = {name: modality.channels for name, modality in self.modalities.items()}
+        self.layout = ConditionLayout.from_channels(channels, image, optional=tuple(self.dropout.probs))
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Replace ``maps`` by ``condition`` (N, T, C, H, W), or (N, C, H, W) for single frames.
 
         ``target`` becomes float32 in [0, 1]; everything else is passed on as it is, on the device.
+
+        Args:
+            data: A collated batch of clips or frames.
+            training: Whether modalities are missing at random, as follows from each clip's ``seed``.
         """
+        data = dict(data)
+        seeds = data.pop('seed', None)
+        present = self._draw(seeds) if training and self.layout.presence else None
         data = self.cast_data(data)
-        maps = data.pop('maps')
-        data['condition'] = torch.cat([m.encode(maps[name]) for name, m in self.modalities.items()], dim=-3)
+        data['condition'] = self.encode(data.pop('maps'), present)
         if 'target' in data:
             data['target'] = data['target'].float() / 255
         return data
 
+    def encode(self, maps: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
+        """The condition (N, ..., C, H, W) of maps (N, ..., c, H, W) on one device.
+
+        Args:
+            maps: Name of a modality -> its maps; those that may be missing may be.
+            present: (N, P) 1 or 0 for each modality that may be missing; None: those are present that are given.
+
+        Raises:
+            DataError: A modality is missing that must not be.
+        """
+        encoded = {name: m.encode(maps[name]) for name, m in self.modalities.items() if name in maps}
+        self.check_given(encoded)
+        like = next(iter(encoded.values()))
+        lead, size = like.shape[:-3], like.shape[-2:]  # (N, ...), (H, W)
+        planes = []
+        for i, name in enumerate(self.layout.presence):
+            plane = like.new_full((*lead, 1, *size), float(name in encoded))
+            if present is not None and name in encoded:
+                plane *= present[:, i].to(like, non_blocking=True).view(-1, *[1] * (like.ndim - 1))
+                encoded[name] = encoded[name] * plane
+            planes.append(plane)
+        parts = [encoded[name] if name in encoded else like.new_zeros(*lead, m.channels, *size)
+                 for name, m in self.modalities.items()]
+        return torch.cat(parts + planes, dim=-3)
+
+    def check_given(self, names: Collection[str]) -> None:
+        """See that what is given is enough.
+
+        Raises:
+            DataError: A modality is missing that must not be, or all are.
+        """
+        missing = [name for name in self.modalities if name not in names]
+        needed = [name for name in missing if name not in self.layout.presence]
+        if needed:
+            may = f'only {", ".join(sorted(self.layout.presence))} may be' if self.layout.presence else \
+                'it was not trained with modality dropout'
+            raise DataError(f"the model needs the modality '{needed[0]}', which is missing; {may}")
+        if len(missing) == len(self.modalities):
+            raise DataError(f'all modalities are left out ({", ".join(missing)}): the model needs one at least')
+
     def labels(self, maps: dict[str, Tensor]) -> Tensor | None:
         """Of ``maps``, the first that holds a class for each pixel, (..., 1, H, W) uint8; None where there is none."""
-        found = (maps[name] for name, m in self.modalities.items() if m.is_label and m.channels > 1)
+        found = (maps[name] for name, m in self.modalities.items() if m.is_label and m.channels > 1 and name in maps)
         return next((m for m in found if m.dtype == torch.uint8 and m.shape[-3] == 1), None)
 
     def image(self, condition: Tensor) -> Tensor | None:
         """The degraded frame (..., 3, H, W) within a condition (..., C, H, W)."""
         at = self.layout.image_slice
         return None if at is None else condition[..., at, :, :]
+
+    def _draw(self, seeds: Tensor | None) -> Tensor:
+        """Which modalities each clip of a batch has: (N, P) float32."""
+        if seeds is None:
+            raise ConfigError("dropout needs a 'seed' in each training item, which this dataset does not give: "
+                              'add one, see photoreal.structures.ClipItem')
+        return torch.from_numpy(np.stack([self.dropout.draw(seed) for seed in seeds.tolist()])).float()

@@ -33,6 +33,8 @@ class VideoGAN(BaseModel):
         losses: Name -> config of a loss; None in place of a config leaves the loss out.
         discriminator: Config of a discriminator, without ``in_channels`` and ``scale``; None: no adversarial part.
         image: Name of the modality that is the 3-channel degraded frame: the generator adds its output to it.
+        dropout: How often modalities are missing in training, see
+            :class:`~photoreal.models.preprocessor.ClipPreprocessor`; None: never.
         update_threshold: The discriminator is only updated while it does not lead by more than this: mean log
             sigmoid(real) - mean log sigmoid(fake) < threshold, as in TecoGAN. None: always.
         ema_momentum: Weight of the newest generator in the running average that is used for validation and test;
@@ -43,9 +45,9 @@ class VideoGAN(BaseModel):
     """
 
     def __init__(self, modalities: dict[str, dict | Modality], generator: dict, losses: dict[str, dict | None],
-                 discriminator: dict | None = None, image: str | None = None,
+                 discriminator: dict | None = None, image: str | None = None, dropout: dict | None = None,
                  update_threshold: float | None = 0.4, ema_momentum: float | None = 0.001) -> None:
-        super().__init__(ClipPreprocessor(modalities, image))
+        super().__init__(ClipPreprocessor(modalities, image, dropout))
         layout = self.data_preprocessor.layout
         at = layout.image_slice
         derived = dict(in_channels=layout.channels, skip=(at.start, at.stop) if at else None)

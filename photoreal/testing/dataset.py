@@ -20,6 +20,7 @@ class ClipDatasetContract(ABC):
         item = dataset[0]
         target = item['target']
         assert target.dtype == torch.uint8 and target.ndim == 4 and target.shape[1] == 3
+        assert isinstance(item['seed'], int) and 0 <= item['seed'] < 1 << 63
         assert list(item['maps']) == list(dataset.modalities)
         for maps in item['maps'].values():
             assert maps.ndim == 4 and len(maps) == len(target)
@@ -37,6 +38,10 @@ class ClipDatasetContract(ABC):
         a, b = self.make(), self.make()
         for k in (1, 0, len(a) + 1):
             _assert_equal(a[k], b[k])
+
+    def test_clips_have_seeds_of_their_own(self) -> None:
+        dataset = self.make()
+        assert len({dataset[k]['seed'] for k in (0, 1, len(dataset))}) == 3
 
     def test_epochs_differ(self) -> None:
         dataset = self.make()

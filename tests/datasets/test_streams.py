@@ -120,3 +120,16 @@ def test_faults_are_found_before_testing(tmp_path, videos):
 def test_arguments_out_of_range(tmp_path, videos, arguments, message):
     with pytest.raises(ConfigError, match=message):
         StreamDataset(tmp_path, {'copy': Copy()}, **arguments)
+
+
+def test_what_is_left_out_need_not_be_recorded(tmp_path, videos):
+    modalities = {'copy': Copy(), 'labels': Labels(), 'more': Labels()}
+    modalities['more'].folder = 'more'
+    with pytest.raises(DataError, match='found no more/'):
+        StreamDataset(tmp_path, modalities)
+    dataset = StreamDataset(tmp_path, modalities, leave_out=['more'])
+    assert list(dataset.modalities) == list(dataset[0]['maps']) == ['copy', 'labels']
+    with pytest.raises(ConfigError, match="leave_out names 'label', which is no modality; did you mean 'labels'"):
+        StreamDataset(tmp_path, modalities, leave_out=['label'])
+    with pytest.raises(ConfigError, match='leaves no modality'):
+        StreamDataset(tmp_path, {'copy': Copy()}, leave_out=['copy'])

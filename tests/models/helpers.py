@@ -66,7 +66,7 @@ def clips(n: int = 2, t: int = 3, size: int = 32, scale: int = 1) -> dict[str, A
     """A batch as the collated items of a ClipDataset."""
     raw = (moving_clip(n, t, 4, size, size) * 255).to(torch.uint8)
     target = (moving_clip(n, t, 3, size * scale, size * scale, seed=1) * 255).to(torch.uint8)
-    return dict(maps=dict(gray=raw[:, :, :1], picture=raw[:, :, 1:]), target=target)
+    return dict(maps=dict(gray=raw[:, :, :1], picture=raw[:, :, 1:]), target=target, seed=torch.arange(n))
 
 
 def frame(index: int, video: str = 'a', domain: str = 'real', size: tuple[int, int] = (19, 27), scale: int = 1,

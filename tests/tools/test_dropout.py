@@ -1,0 +1,54 @@
+"""A model trained with modality dropout, used without one of its modalities: by config, and on files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photoreal.datasets.sources import FolderSource
+from tests import tiny
+
+TEXT = "model['dropout'] = dict(prob=dict(segmentation=0.5, edges=0.2))\n"
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Path:
+    """A folder with a config, a run of it, and its data, which lacks the labels of what is tested on."""
+    folder = tmp_path_factory.mktemp('dropout')
+    shutil.copytree(tiny_data, folder / 'data')
+    for video in ('real/lane', 'virtual/game'):
+        (folder / 'data/val' / video / 'segmentation').rename(folder / f'labels_{video[:4]}')
+    config = tiny.write_config(folder / 'tiny.py', folder / 'data', TEXT)
+    ended = tiny.run('train', config, '--work-dir', folder / 'run',
+                     options=["val_dataloader.dataset.leave_out=['segmentation']"])
+    assert ended.code == 0, ended.err
+    assert 'presence of edges and segmentation 2' in ended.out
+    return folder
+
+
+def test_the_config_says_what_is_left_out(trained: Path) -> None:
+    args = ('test', trained / 'tiny.py', '--checkpoint', trained / 'run', '--out', trained / 'tested')
+    ended = tiny.run(*args)
+    assert ended.code == 1 and 'found no segmentation/ and no video' in ended.err
+    ended = tiny.run(*args, options=["test_dataloader.dataset.leave_out=['segmentation']"])
+    assert ended.code == 0, ended.err
+    assert 'real/psnr' in json.loads((trained / 'tested/metrics.json').read_text())['mean']
+
+
+def test_recorded_modalities_that_are_not_given_are_left_out(trained: Path) -> None:
+    model, frames = trained / 'model.safetensors', trained / 'data/val/virtual/game/frames'
+    ended = tiny.run('export', trained / 'tiny.py', '--checkpoint', trained / 'run', '--to', 'bundle', '--out', model)
+    assert ended.code == 0, ended.err
+    labels = ['--modality', f'segmentation={trained}/labels_virt']
+    found = {}
+    for name, more in {'all': labels, 'labels': ['--leave-out', 'edges', *labels], 'edges': []}.items():
+        ended = tiny.run('infer', model, frames, '--out', trained / name, '--dtype', 'fp32', *more)
+        assert ended.code == 0, ended.err
+        found[name] = FolderSource(trained / name).read(range(tiny.LENGTH)).astype(int)
+    assert len({video.tobytes() for video in found.values()}) == 3
+    tested = FolderSource(trained / 'tested/virtual/game').read(range(tiny.LENGTH))
+    np.testing.assert_array_equal(found['edges'], tested)
+    ended = tiny.run('infer', model, frames, '--out', trained / 'none', '--leave-out', 'blur')
+    assert ended.code == 1 and "needs the modality 'blur', which is missing; only edges, segmentation" in ended.err
