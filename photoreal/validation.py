@@ -70,8 +70,8 @@ def find_faults(cfg: Any) -> list[str]:
     """Every fault of a config, as sentences that begin with the key."""
     faults = [f'{key}: missing; start from configs/tecogan_multimodal.py' for key in REQUIRED if cfg.get(key) is None]
     faults += _misspelt_sections(cfg) + _settings_faults(cfg)
-    for key, node in _walk(cfg):
-        place = _place(key)
+    for key, node in walk(cfg):
+        place = place_of(key)
         if place is not None and isinstance(node, dict):
             faults += _component_faults(key, node, place)
         elif place is None and key.endswith('_dataloader') and isinstance(node, dict):
@@ -87,13 +87,13 @@ def accepted_arguments(node: dict, key: str) -> set[str]:
         return _loader_keys()
     if key in _settings():
         return set(_settings()[key])
-    place = _place(key)
+    place = place_of(key)
     if place is not None:
-        found = _lookup(place.registry, node.get('type', place.default))
-        return set(_parameters(found).known) - set(place.added) if found else set()
+        found = lookup(place.registry, node.get('type', place.default))
+        return set(parameters(found).known) - set(place.added) if found else set()
     # A component in a variable of the user's (modalities.blur): its type tells what it is.
-    classes = [_lookup(registry, node['type']) for registry in FAMILIES.values()] if 'type' in node else []
-    return {name for found in classes if found for name in _parameters(found).known}
+    classes = [lookup(registry, node['type']) for registry in FAMILIES.values()] if 'type' in node else []
+    return {name for found in classes if found for name in parameters(found).known}
 
 
 def accepts_component(node: dict, value: Any) -> bool:
@@ -102,16 +102,16 @@ def accepts_component(node: dict, value: Any) -> bool:
         isinstance(child, dict) and 'type' in child for child in node.values())
 
 
-def _walk(node: Any, key: str = '') -> Iterator[tuple[str, Any]]:
-    """Every key of the config with its value."""
+def walk(node: Any, key: str = '') -> Iterator[tuple[str, Any]]:
+    """Every key of the config, dotted, with its value."""
     items = node.items() if hasattr(node, 'items') else enumerate(node) if isinstance(node, (list, tuple)) else ()
     for name, child in items:
         path = f'{key}.{name}' if key else str(name)
         yield path, child
-        yield from _walk(child, path)
+        yield from walk(child, path)
 
 
-def _place(key: str) -> Place | None:
+def place_of(key: str) -> Place | None:
     """What stands at a key; ``*`` in the table matches one level."""
     for pattern, place in PLACES.items():
         if pattern.count('.') == key.count('.') and fnmatch.fnmatchcase(key, pattern):
@@ -119,7 +119,7 @@ def _place(key: str) -> Place | None:
     return None
 
 
-def _lookup(registry: Registry, name: Any) -> Any:
+def lookup(registry: Registry, name: Any) -> Any:
     """The class registered as ``name``, or None."""
     if not isinstance(name, str):
         return name if callable(name) else None
@@ -135,35 +135,36 @@ def _component_faults(key: str, node: dict, place: Place) -> list[str]:
         if any(isinstance(value, dict) for value in node.values()):
             return []  # a mapping of components: each is checked at its own key
         return [f"{key}: has no 'type'{suggest('', place.registry.module_dict)}"]
-    found = _lookup(place.registry, name)
+    found = lookup(place.registry, name)
     if found is None:
         what = f"no {place.registry.name} is called '{name}'"
         return [f'{key}.type: {what}{suggest(str(name), place.registry.module_dict)}']
-    known, required, open_ended = _parameters(found)
+    known, required, _, open_ended = parameters(found)
     given = {k for k in node if k not in ('type', '_scope_')}
     faults = [f"{key}.{k}: {name} takes no argument '{k}'{suggest(k, set(known) - set(place.added))}"
               for k in sorted(given - set(known)) if not open_ended]
     faults += [f'{key}.{k}: is derived and must not be given' for k in sorted(given & {'in_channels', 'skip'})
                if k in place.added]
     faults += [f"{key}: {name} needs the argument '{k}'" for k in required if k not in given | set(place.added)]
-    faults += [f'{key}.{k}={node[k]!r}: {name} expects {_hint_text(known[k])}'
+    faults += [f'{key}.{k}={node[k]!r}: {name} expects {hint_text(known[k])}'
                for k in sorted(given & set(known)) if not _fits(node[k], known[k])]
     return faults
 
 
-class _Parameters(NamedTuple):
+class Parameters(NamedTuple):
     known: dict[str, Any]  # name -> type that is expected, as far as it is told
     required: tuple[str, ...]
+    defaults: dict[str, Any]  # of those that are not required
     open_ended: bool  # whether any other name goes too
 
 
 @cache
-def _parameters(target: Any) -> _Parameters:
+def parameters(target: Any) -> Parameters:
     """What a class or function accepts.
 
     ``**kwargs`` is followed up the bases of a class: what they accept is accepted, unless the last is open too.
     """
-    known, required, open_ended = {}, {}, True
+    known, required, defaults, open_ended = {}, {}, {}, True
     owners = [c for c in target.__mro__ if '__init__' in vars(c)] if inspect.isclass(target) else [target]
     for owner in owners:
         function = owner.__init__ if inspect.isclass(owner) else owner
@@ -171,20 +172,22 @@ def _parameters(target: Any) -> _Parameters:
             open_ended = False
             break
         try:
-            parameters = list(inspect.signature(function).parameters.values())
+            signature = list(inspect.signature(function).parameters.values())
         except ValueError:  # written in C
             break
         hints = _hints(function)
-        for p in parameters[1:] if inspect.isclass(owner) else parameters:
+        for p in signature[1:] if inspect.isclass(owner) else signature:
             if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
                 hint = hints.get(p.name, Any)
                 known.setdefault(p.name, typing.Union[hint, None] if p.default is None else hint)  # noqa: UP007
-                if p.default is p.empty and owner is owners[0]:
+                if p.default is not p.empty:
+                    defaults.setdefault(p.name, p.default)
+                elif owner is owners[0]:
                     required.setdefault(p.name)
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        if not any(p.kind is p.VAR_KEYWORD for p in signature):
             open_ended = False
             break
-    return _Parameters(known, tuple(required), open_ended)
+    return Parameters(known, tuple(required), defaults, open_ended)
 
 
 def _hints(function: Any) -> dict[str, Any]:
@@ -223,11 +226,11 @@ def _items_fit(values: Sequence, hints: tuple[Any, ...], fixed: bool) -> bool:
     return not hints or (len(values) == len(hints) and all(map(_fits, values, hints)))
 
 
-def _hint_text(hint: Any) -> str:
+def hint_text(hint: Any) -> str:
     if hint is types.NoneType:
         return 'None'
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return ' or '.join(map(_hint_text, typing.get_args(hint)))
+        return ' or '.join(map(hint_text, typing.get_args(hint)))
     return inspect.formatannotation(hint).replace('typing.', '').replace('collections.abc.', '')
 
 
@@ -252,7 +255,7 @@ def _dataloader_faults(key: str, node: dict) -> list[str]:
 
 def _misspelt_sections(cfg: Any) -> list[str]:
     """Top-level names are free (variables), so only near misses of a known section are taken for faults."""
-    used = {key.rpartition('.')[2] for key, _ in _walk(cfg) if '.' in key}
+    used = {key.rpartition('.')[2] for key, _ in walk(cfg) if '.' in key}
     faults = []
     for name in set(cfg) - runner_arguments() - used:  # a variable that something is given is a real one
         near = difflib.get_close_matches(name, {*runner_arguments(), *cfg} - {name}, n=1, cutoff=0.85)
@@ -272,7 +275,7 @@ def _settings() -> dict[str, frozenset[str]]:
     from mmengine.runner import Runner
     return {'randomness': frozenset(inspect.signature(Runner.set_randomness).parameters) - {'self'},
             'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
-            'log_processor': frozenset(_parameters(engine.LOG_PROCESSORS.get('LogProcessor')).known) | {'type'}}
+            'log_processor': frozenset(parameters(engine.LOG_PROCESSORS.get('LogProcessor')).known) | {'type'}}
 
 
 def _disagreements(cfg: Any) -> list[str]:

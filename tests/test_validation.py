@@ -8,8 +8,8 @@ import pytest
 from mmengine.config import Config
 
 from photoreal.config import apply_overrides, load_config
-from photoreal.registry import MODALITIES
-from photoreal.validation import find_faults
+from photoreal.registry import GENERATORS, MODALITIES
+from photoreal.validation import find_faults, hint_text, parameters
 from tests import tiny
 
 
@@ -213,3 +213,9 @@ def test_best_by_several_metrics_and_by_default_domains(cfg: Config) -> None:
     assert not find_faults(cfg)
     cfg.default_hooks.checkpoint.save_best = ['real/psnr', 'day/psnr']
     assert 'day/' in find_faults(cfg)[0]
+
+
+def test_what_a_class_accepts_can_be_asked() -> None:
+    known, required, defaults, open_ended = parameters(GENERATORS.get('FRNet'))
+    assert known['mid_channels'] is int and defaults['mid_channels'] == 64 and required == ('in_channels',)
+    assert not open_ended and hint_text(known['skip']) == 'tuple[int, int] or None'
