@@ -28,7 +28,8 @@ import photoreal
 from photoreal.benchmark.model import convolution_peak
 from photoreal.bundle import TrainedModel, load_untrained
 from photoreal.datasets.sources import FolderSource
-from photoreal.datasets.writers import VideoWriter, write_json
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import write_json
 from photoreal.inference import VideoEnhancer, choose_dtype, enhance_file
 from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import FRNet, Generator

@@ -9,7 +9,8 @@ import torch
 
 from photoreal.bundle import TrainedModel
 from photoreal.datasets.sources import FolderSource, VideoSource
-from photoreal.datasets.writers import VideoWriter, write_image
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import write_image
 from photoreal.errors import ConfigError, DataError
 from photoreal.inference import VideoEnhancer, enhance_file, prefetch
 from photoreal.modalities import Modality

@@ -10,6 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from photoreal.datasets.pictures import (
     decode_picture,
     probe_picture,
 )
+from photoreal.datasets.presentation import Presentation, stored_pixels
 from photoreal.datasets.transforms import Window
-from photoreal.datasets.video import VideoIndex, decoder, index_video
+from photoreal.datasets.video import Decoder, VideoIndex, decoder, index_video
 from photoreal.errors import DataError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
@@ -71,6 +73,15 @@ class FrameSource(ABC):
     @abstractmethod
     def fps(self) -> float:
         """Frames per second."""
+
+    @property
+    def presentation(self) -> Presentation:
+        """How the video is to be shown."""
+        return Presentation.of_rate(self.fps)
+
+    def time(self, index: int) -> int:
+        """When a frame appears, in units of :attr:`presentation`."""
+        return index
 
     @abstractmethod
     def where(self, index: int) -> str:
@@ -120,7 +131,7 @@ class FrameSource(ABC):
                 raise DataError(f'{where}: found {size_text(size)} pixels; expected {size_text(self.size)} '
                                 'as in the first frame; make all frames the same size')
             frame = frame if window is None else window.cut(frame)
-            frame = frame if raw else _to_rgb8(frame, where)
+            frame = frame if raw else to_rgb8(frame, where)
             if kept is None:
                 kept = np.empty((len(places), *frame.shape), frame.dtype)
             elif (frame.shape, frame.dtype) != (kept.shape[1:], kept.dtype):
@@ -136,20 +147,22 @@ class FolderSource(FrameSource):
     Args:
         folder: The folder. ``fps`` is read from ``meta.json`` beside it; without one it is 25. In an LMDB a folder
             ``frames.mp4`` holds the frames of a video file, with its ``fps`` in a ``meta.json`` among them.
+        pattern: Which pictures, as in a shell: ``shot_*.png``.
 
     Raises:
-        DataError: The folder holds no pictures, or two for one frame.
+        DataError: The folder holds no such pictures, or two for one frame.
     """
 
-    def __init__(self, folder: str | os.PathLike | LmdbPath) -> None:
+    def __init__(self, folder: str | os.PathLike | LmdbPath, pattern: str = '*') -> None:
         self.path = folder if isinstance(folder, LmdbPath) else Path(folder)
         self.has_file_names = self.path.suffix.lower() not in VIDEO_SUFFIXES
         known = (*IMAGE_SUFFIXES, ARRAY_SUFFIX) if isinstance(folder, LmdbPath) else IMAGE_SUFFIXES
-        entries = visible(self.path)
+        entries = [p for p in visible(self.path) if fnmatchcase(p.name, pattern)]
         self._files = [p.name for p in entries if p.suffix.lower() in known]
         if not self._files:
             others = ', '.join(sorted({p.suffix or p.name for p in entries}))
-            raise DataError(f'{self.path}: found no pictures, {f"only {others}" if others else "the folder is empty"}; '
+            nothing = 'the folder is empty' if pattern == '*' else f"nothing fits '{pattern}'"
+            raise DataError(f'{self.path}: found no pictures, {f"only {others}" if others else nothing}; '
                             f'expected {", ".join(IMAGE_SUFFIXES)}')
         double = [stem for stem, count in Counter(self.names).items() if count > 1]
         if double:
@@ -202,7 +215,12 @@ class FolderSource(FrameSource):
                 yield stored.shape[:2], stored
 
 
-def _to_rgb8(frame: np.ndarray, where: str) -> np.ndarray:
+def to_rgb8(frame: np.ndarray, where: str) -> np.ndarray:
+    """A stored frame (H, W, 1 or 3) as (H, W, 3) uint8.
+
+    Raises:
+        DataError: It is of neither 8 nor 16 bits.
+    """
     if frame.dtype == np.uint16:
         frame = ((frame.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if frame.dtype != np.uint8:
@@ -241,6 +259,18 @@ class VideoSource(FrameSource):
     def fps(self) -> float:
         return self._index.fps
 
+    @cached_property
+    def presentation(self) -> Presentation:
+        return self._decoder.presentation(self._index)
+
+    def time(self, index: int) -> int:
+        times = self._index.times
+        return index if times is None else int(times[index])
+
+    @property
+    def _decoder(self) -> Decoder:
+        return decoder(self.path, self._index.stamp, os.getpid())
+
     def where(self, index: int) -> str:
         return f'{self.path}, frame {index}'
 
@@ -252,14 +282,12 @@ class VideoSource(FrameSource):
     def _decode(self, indices: Sequence[int], raw: bool,
                 rows: int | None) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
         for index in indices:
-            frame = decoder(self.path, self._index.stamp, os.getpid()).fetch(self._index, index)
+            frame = self._decoder.fetch(self._index, index)
             if frame is None:
                 raise DataError(f'{self.where(index)}: cannot be decoded, the file is damaged there; '
                                 'copy or encode it anew')
-            name = frame.format.name
-            stored = 'gray16le' if name.startswith('gray16') else 'gray' if name == 'gray' else 'rgb24'
-            pixels = frame.to_ndarray(format=stored)
-            yield pixels.shape[:2], pixels[..., None] if pixels.ndim == 2 else pixels
+            pixels = stored_pixels(frame)
+            yield pixels.shape[:2], pixels
 
 
 def open_source(parent: str | os.PathLike | LmdbPath, stem: str) -> FrameSource | None:

@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from photoreal.datasets.lmdb_path import LmdbPath
+from photoreal.datasets.presentation import Presentation, presentation_of
 from photoreal.errors import DataError
 
 _OPEN_DECODERS = 8  # a process: each holds a file and some full frames
@@ -42,7 +43,7 @@ class VideoIndex:
         return place if place < self.length and self.times[place] == time else None
 
 
-def _open_video(path: Path | LmdbPath) -> tuple[av.container.InputContainer, av.VideoStream]:
+def open_video(path: Path | LmdbPath) -> tuple[av.container.InputContainer, av.VideoStream]:
     try:
         container = av.open(path.open() if isinstance(path, LmdbPath) else str(path))
     except (av.FFmpegError, OSError) as error:
@@ -61,7 +62,7 @@ def index_video(path: Path | LmdbPath, fps_if_unknown: float) -> VideoIndex:
     Raises:
         DataError: The file is no video, or holds no frames.
     """
-    container, stream = _open_video(path)
+    container, stream = open_video(path)
     stamp = path.stat().st_mtime_ns
     try:
         with container:
@@ -73,7 +74,7 @@ def index_video(path: Path | LmdbPath, fps_if_unknown: float) -> VideoIndex:
         if trusted and None not in (times := [t for t, _ in found]) and len(set(times)) == len(times):
             found.sort()
         else:
-            container, stream = _open_video(path)
+            container, stream = open_video(path)
             with container:
                 found = [(f.pts, bool(f.key_frame)) for f in container.decode(stream)]
     except av.FFmpegError as error:
@@ -113,11 +114,18 @@ class Decoder:
                 return frame
         return None
 
+    def presentation(self, index: VideoIndex) -> Presentation:
+        """How the video is to be shown, as the first of its frames that can be decoded tells."""
+        frame = next(filter(None, (self.fetch(index, i) for i in range(min(index.length, _SKIP)))), None)
+        if frame is None:
+            return Presentation.of_rate(index.fps)
+        return presentation_of(self._stream, frame, index.fps, index.times is not None)
+
     def _go_on(self) -> None:
         """Stay where decoding stands."""
 
     def _restart(self) -> None:
-        self._container, self._stream = _open_video(self._path)
+        self._container, self._stream = open_video(self._path)
         self._frames = self._container.decode(self._stream)
         self._next = 0
 

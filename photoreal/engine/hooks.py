@@ -13,7 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from photoreal.datasets.writers import VideoWriter, write_image, write_json
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import write_image, write_json
 from photoreal.structures import FrameResult
 
 

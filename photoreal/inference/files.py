@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from photoreal.datasets.sources import VIDEO_SUFFIXES, FolderSource, FrameSource, VideoSource
-from photoreal.datasets.writers import VideoWriter, write_image
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import write_image
 from photoreal.errors import DataError
 from photoreal.inference.enhancer import VideoEnhancer
 from photoreal.inference.prefetch import prefetch

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from photoreal.datasets.sources import FolderSource, VideoSource
-from photoreal.datasets.writers import VideoWriter, encode_image
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import encode_image
 
 PLAYER_WIDTH = 640  # of one panel, in pixels
 STILL_WIDTH = 400

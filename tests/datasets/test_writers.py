@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from photoreal.datasets.sources import FolderSource, VideoSource
-from photoreal.datasets.writers import VideoWriter, atomic_path, write_image, write_json
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import atomic_path, write_image, write_json
 from photoreal.errors import ConfigError, DataError
 from tests.datasets.helpers import pictures
 
@@ -114,7 +115,7 @@ def test_nothing_remains_of_a_failed_video(tmp_path):
 def test_videos_that_cannot_be_written(tmp_path):
     with pytest.raises(ConfigError, match='fps=0'):
         VideoWriter(tmp_path / 'v.mp4', 0)
-    with pytest.raises(ConfigError, match="no encoder 'h265x'"):
+    with pytest.raises(ConfigError, match="no codec 'h265x'; did you mean 'h265'"):
         VideoWriter(tmp_path / 'v.mp4', 25, codec='h265x')
     with pytest.raises(ConfigError, match=r"no video container has the suffix '\.xyz'"), \
             VideoWriter(tmp_path / 'v.xyz', 25):

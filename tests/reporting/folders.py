@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.datasets.writers import VideoWriter, write_image, write_json
+from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import write_image, write_json
 
 HEIGHT, WIDTH, LENGTH, FPS = 36, 64, 12, 8.0
 CONFIG = """

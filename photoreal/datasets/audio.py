@@ -1,0 +1,81 @@
+"""Sound that accompanies frames: copied packet by packet, never decoded."""
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from photoreal.datasets.video import open_video
+
+
+class AudioCopy:
+    """The packets of all audio streams of a video file, in the order in which they are to be written.
+
+    Args:
+        path: The file.
+        start: Leave out what begins before, in seconds; None: from its start.
+    """
+
+    def __init__(self, path: Path, start: Fraction | None = None) -> None:
+        self._from = start
+        self._container, _ = open_video(path)
+        self.streams = list(self._container.streams.audio)
+        self._next: av.Packet | None = None
+        self._packets = self._container.demux(self.streams) if self.streams else iter(())
+
+    @property
+    def begins(self) -> Fraction | None:
+        """When the stream that starts first does, in seconds; None where that is unknown."""
+        times = [s.start_time * s.time_base for s in self.streams if s.start_time is not None]
+        return min(times, default=None)
+
+    def until(self, time: Fraction) -> Iterator[av.Packet]:
+        """The packets that begin before a time in seconds, of those not given yet."""
+        while True:
+            packet = self._next or next(self._packets, None)
+            self._next = None
+            if packet is None:
+                return
+            if heard_at(packet) is None or (self._from is not None and heard_at(packet) < self._from):
+                continue  # a packet without a time is the empty one that ends a stream
+            if heard_at(packet) >= time:
+                self._next = packet
+                return
+            yield packet
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+
+class LiveAudio:
+    """The packets of audio streams that arrive between those of the picture.
+
+    Args:
+        streams: The streams.
+    """
+
+    def __init__(self, streams: list[av.AudioStream]) -> None:
+        self.streams = streams
+        self._waiting: deque[av.Packet] = deque()
+
+    def add(self, packet: av.Packet) -> None:
+        """One has arrived."""
+        if heard_at(packet) is not None:
+            self._waiting.append(packet)
+
+    def until(self, time: Fraction) -> Iterator[av.Packet]:
+        """The packets that begin before a time in seconds, of those that have arrived and were not given yet."""
+        while self._waiting and heard_at(self._waiting[0]) < time:
+            yield self._waiting.popleft()
+
+    def close(self) -> None:
+        """Forget what was not asked for."""
+        self._waiting.clear()
+
+
+def heard_at(packet: av.Packet) -> Fraction | None:
+    """When a packet is heard, in seconds."""
+    return None if packet.pts is None else packet.pts * packet.time_base
