@@ -4,6 +4,7 @@ parts that do not agree."""
 import difflib
 import fnmatch
 import inspect
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,13 +34,13 @@ class Place(NamedTuple):
     default: str | None = None  # the type where the config names none
 
 
+# Where modalities hold others.
+_INNER = re.compile(r'\.(of|(choices|steps)\.[^.]+)$')
 _DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITIES),
-            '.dataset.modalities.*.of': Place(MODALITIES),
             '.sampler': Place(engine.DATA_SAMPLERS, ('dataset', 'seed'))}
 PLACES: dict[str, Place] = {
     'model': Place(engine.MODELS),
     'model.modalities.*': Place(MODALITIES),
-    'model.modalities.*.of': Place(MODALITIES),
     'model.generator': Place(GENERATORS, ('in_channels', 'skip')),
     'model.discriminator': Place(DISCRIMINATORS, ('in_channels', 'scale')),
     'model.losses.*': Place(LOSSES),
@@ -116,7 +117,9 @@ def place_of(key: str) -> Place | None:
     for pattern, place in PLACES.items():
         if pattern.count('.') == key.count('.') and fnmatch.fnmatchcase(key, pattern):
             return place
-    return None
+    outer = _INNER.sub('', key)
+    place = place_of(outer) if outer != key else None
+    return place if place is not None and place.registry is MODALITIES else None
 
 
 def lookup(registry: Registry, name: Any) -> Any:

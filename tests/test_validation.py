@@ -85,6 +85,17 @@ def test_value_that_the_signature_admits(cfg: Config, key: str, value: Any) -> N
     assert find_faults(cfg) == []
 
 
+def test_modalities_inside_modalities(cfg: Config) -> None:
+    def mixed(**inner: Any) -> str:
+        chain = dict(type='Chain', steps=[dict(type='Gray'), dict(type='OneOf', choices=[dict(inner)])])
+        apply_overrides(cfg, [('modalities', dict(blur=dict(type='Blur'), mix=chain))])
+        return faults(cfg)
+
+    assert mixed(type='Edges') == ''
+    assert "model.modalities.mix.steps.1.choices.0.sigm: Edges takes no argument 'sigm'" in mixed(type='Edges', sigm=1)
+    assert "mix.steps.1.choices.0.type: no modality is called 'Edge'" in mixed(type='Edge')
+
+
 def test_only_what_the_model_can_do_without_is_left_out(cfg: Config) -> None:
     for phase in ('val', 'test'):
         cfg[f'{phase}_dataloader'].dataset.leave_out = ['edges']

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from photoreal.errors import ConfigError
 from photoreal.modalities.base import Modality
 from photoreal.modalities.blur import Blur
+from photoreal.modalities.combine import Chain, OneOf
 from photoreal.modalities.downsample import Downsample
 from photoreal.modalities.edges import Edges
 from photoreal.modalities.estimators import MonoDepth, Segmentation
@@ -15,8 +16,8 @@ from photoreal.modalities.recorded import Depth, ImageFolder
 from photoreal.modalities.simplify import Posterize, Smooth
 from photoreal.registry import MODALITIES, suggest
 
-__all__ = ['Blur', 'Depth', 'Downsample', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth',
-           'Posterize', 'Precomputed', 'Segmentation', 'Smooth', 'build_modalities', 'without']
+__all__ = ['Blur', 'Chain', 'Depth', 'Downsample', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth',
+           'OneOf', 'Posterize', 'Precomputed', 'Segmentation', 'Smooth', 'build_modalities', 'without']
 
 
 def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:
