@@ -21,6 +21,10 @@ modalities = dict(
     edges=dict(type='Edges'))
 image = 'blur'
 
+# Whether virtual clips, from <data_root>/train/virtual, train the generator too: dict() or what is to differ from the
+# usual, see unpaired.py; None: no.
+unpaired = None
+
 model = dict(
     type='VideoGAN',
     modalities=modalities,
@@ -33,6 +37,7 @@ model = dict(
         ping_pong=dict(type='PingPongLoss', weight=0.5),
         perceptual=dict(type='PerceptualLoss', backbone='squeezenet1_1', weight=0.2),
         adversarial=dict(type='AdversarialLoss', kind='vanilla', weight=0.01)),
+    unpaired=unpaired,
     update_threshold=0.4,
     ema_momentum=0.001)
 
@@ -43,7 +48,7 @@ train_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     dataset=dict(type='ClipDataset', data_root=data_root, modalities=modalities, clip_length=clip_length,
                  crop_size=crop_size, scale=scale, strides=(1, 2), reverse_prob=0.5, flip_prob=0.5, still_prob=0.1,
-                 seed=seed))
+                 seed=seed, unpaired=unpaired))
 val_dataloader = dict(
     batch_size=1,
     num_workers=1,
@@ -75,7 +80,8 @@ test_evaluator = [
 optim_wrapper = dict(
     constructor='PartwiseOptimWrapperConstructor',
     generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
-    discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))))
+    discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
+    critic=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))))  # of unpaired
 param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[60000, 90000], gamma=0.5)]
 train_cfg = dict(type='ClipTrainLoop', max_iters=100000, val_interval=2000)
 val_cfg = dict(type='ValLoop')

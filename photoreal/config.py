@@ -93,9 +93,9 @@ def apply_overrides(cfg: Config, overrides: Sequence[tuple[str, Any]]) -> None:
     """
     for key, value in overrides:
         top, *rest = key.split('.')
-        before = copy.deepcopy(cfg.get(top))
+        known, before = top in cfg, copy.deepcopy(cfg.get(top))
         _set(cfg._cfg_dict, key, [top, *rest], value)
-        if before is not None:
+        if known:
             _pass_on(cfg._cfg_dict, top, before, cfg[top])
 
 

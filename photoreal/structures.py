@@ -12,6 +12,8 @@ from torch import Tensor
 
 from photoreal.errors import ConfigError
 
+PARTS = ('generator', 'discriminator', 'critic')  # of a model: each that it has is trained by an optimizer of its own
+
 
 class FrameInfo(TypedDict):
     """Where a frame of a stream comes from (`fps` is the source's frames per second)."""
@@ -24,12 +26,18 @@ class FrameInfo(TypedDict):
     fps: float
 
 
-class ClipItem(TypedDict):
-    """One item of a ClipDataset; a batch has the same keys with N in front of every shape."""
+class Clip(TypedDict):
+    """T frames of one video, as they travel from worker to device."""
 
     maps: dict[str, Tensor]  # modality -> (T, c, H, W), dtype as Modality.compute made it
-    target: Tensor  # (T, 3, H*s, W*s) uint8
+    target: Tensor  # (T, 3, H*s, W*s) uint8: the untouched frames; of a virtual clip the render
     seed: int  # of what is random in the model for this clip (a batch: (N,) int64)
+
+
+class ClipItem(Clip, total=False):
+    """One item of a ClipDataset; a batch has the same keys with N in front of every shape."""
+
+    virtual: Clip  # of the same shapes; only where the unpaired branch is on
 
 
 class StreamItem(TypedDict):
@@ -121,7 +129,7 @@ class ClipContext:
     """
 
     condition: Tensor  # (N, T, C, H, W)
-    target: Tensor | None = None  # (N, T, 3, H*s, W*s) in [0, 1]
+    target: Tensor | None = None  # (N, T, 3, H*s, W*s) in [0, 1]; None for virtual clips
     image: Tensor | None = None  # (N, T, 3, H, W) the degraded frame
     pred: Tensor | None = None  # (N, T, 3, H*s, W*s)
     flow: Tensor | None = None  # (N, T-1, 2, H, W) takes frame i+1 to where it was in frame i
@@ -129,6 +137,7 @@ class ClipContext:
     real_scores: list[Score] | None = None
     fake_scores: list[Score] | None = None
     ping_pong: bool = False  # the clip runs forward and back again: frame i equals frame T-1-i
+    frames: Tensor | None = None  # (N, T, 3, H*s, W*s) the untouched source frames: the target, or the virtual render
 
     def need(self, name: str, who: str) -> Tensor | list[Score]:
         """The value called ``name``.
@@ -146,6 +155,7 @@ _REMEDY = {
     'target': 'train on clips with frames (domain real)',
     'image': "name the 3-channel degraded frame with model.image='<modality>'",
     'pred': 'run the generator first',
+    'frames': 'train on clips with frames',
     'flow': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'flow_back': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'real_scores': 'configure model.discriminator, or leave this loss out',

@@ -24,6 +24,7 @@ from photoreal.registry import (
     MODALITIES,
     suggest,
 )
+from photoreal.structures import PARTS
 
 
 class Place(NamedTuple):
@@ -44,16 +45,17 @@ PLACES: dict[str, Place] = {
     'model.generator': Place(GENERATORS, ('in_channels', 'skip')),
     'model.discriminator': Place(DISCRIMINATORS, ('in_channels', 'scale')),
     'model.losses.*': Place(LOSSES),
+    'model.unpaired': Place(engine.MODELS, (), 'UnpairedBranch'),
+    'model.unpaired.critic': Place(DISCRIMINATORS, ('in_channels', 'scale')),
+    'model.unpaired.losses.*': Place(LOSSES),
     **{f'{phase}_dataloader{key}': place for phase in ('train', 'val', 'test') for key, place in _DATASET.items()},
     **{f'{phase}_evaluator{key}': Place(engine.METRICS) for phase in ('val', 'test') for key in ('', '.*')},
     **{f'{phase}_evaluator.*.extractor': Place(FEATURE_EXTRACTORS) for phase in ('val', 'test')},
     'train_cfg': Place(engine.LOOPS, ('runner', 'dataloader'), 'IterBasedTrainLoop'),
     'val_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'ValLoop'),
     'test_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'TestLoop'),
-    'optim_wrapper.generator': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper'),
-    'optim_wrapper.generator.optimizer': Place(engine.OPTIMIZERS, ('params',)),
-    'optim_wrapper.discriminator': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper'),
-    'optim_wrapper.discriminator.optimizer': Place(engine.OPTIMIZERS, ('params',)),
+    **{f'optim_wrapper.{part}': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper') for part in PARTS},
+    **{f'optim_wrapper.{part}.optimizer': Place(engine.OPTIMIZERS, ('params',)) for part in PARTS},
     'param_scheduler': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
     'param_scheduler.*': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
     'default_hooks.*': Place(engine.HOOKS),
@@ -293,6 +295,9 @@ def _disagreements(cfg: Any) -> list[str]:
                           'override that one: --cfg-options modalities...')
         if 'modalities' in dataset and dataset.get('scale', 1) != scale:
             faults.append(f"{where}.scale={dataset.get('scale', 1)} differs from model.generator.scale={scale}")
+    if (model.get('unpaired') is None) != (cfg['train_dataloader']['dataset'].get('unpaired') is None):
+        faults.append('train_dataloader.dataset.unpaired differs from model.unpaired; give both the same variable, and '
+                      'override that one: --cfg-options unpaired=...')
     image, modalities = model.get('image'), model.get('modalities', {})
     if image is not None and image not in modalities:
         faults.append(f"model.image='{image}' is none of the modalities{suggest(image, modalities)}")

@@ -79,6 +79,11 @@ class ClipDataset(Dataset):
         still_prob: How often it is a still clip; never where a modality needs frames before the current one.
         still_speed: Greatest speed of the window along each axis, in pixels of the condition a frame.
         seed: Of all random choices.
+        unpaired: Settings of the model's unpaired branch. Where there are any, even none in particular (``dict()``),
+            each item has a clip of ``<data_root>/train/virtual`` beside the real one.
+
+    Attributes:
+        virtual: The virtual clips, where items have such.
 
     Raises:
         ConfigError: An argument is out of range.
@@ -88,7 +93,8 @@ class ClipDataset(Dataset):
     def __init__(self, data_root: str | os.PathLike, modalities: dict[str, dict | Modality], split: str = 'train',
                  domain: str = 'real', clip_length: int = 10, crop_size: int | tuple[int, int] | None = 128,
                  scale: int = 1, strides: Sequence[int] = (1,), reverse_prob: float = 0.0, flip_prob: float = 0.5,
-                 still_prob: float = 0.0, still_speed: float = 4, seed: int = 0) -> None:
+                 still_prob: float = 0.0, still_speed: float = 4, seed: int = 0,
+                 unpaired: dict[str, Any] | None = None) -> None:
         self.modalities = build_modalities(modalities)
         self.clip_length = clip_length
         self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size and tuple(crop_size)
@@ -106,6 +112,13 @@ class ClipDataset(Dataset):
                                               min_size=(min_height, min_width))
         self._ends = np.cumsum([len(video) for video in self.videos])
         self._order: tuple[int, np.ndarray] | None = None
+        self.virtual: ClipDataset | None = None
+        if unpaired is not None:
+            if (split, domain) != ('train', 'real'):
+                raise ConfigError(f"ClipDataset: unpaired is for split='train' and domain='real'; found {split!r} and "
+                                  f'{domain!r}')
+            self.virtual = ClipDataset(data_root, self.modalities, split, 'virtual', clip_length, crop_size, scale,
+                                       strides, reverse_prob, flip_prob, still_prob, still_speed, seed)
 
     def _check_arguments(self) -> None:
         rules = {
@@ -155,8 +168,11 @@ class ClipDataset(Dataset):
         for name, modality in self.modalities.items():
             if modality.folder is not None:
                 maps[name] = self._read_recorded(name, modality, video, plan, params[name])
-        return ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target),
+        item = ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target),
                         seed=int(self._rng(k, 1).integers(1 << 63)))
+        if self.virtual is not None:
+            item['virtual'] = self.virtual[k]
+        return item
 
     def _find(self, epoch: int, index: int) -> tuple[VideoRecord, int]:
         """The video and the first frame of a clip."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from photoreal.datasets.writers import atomic_path
 from photoreal.errors import CheckpointError
+from photoreal.structures import PARTS
 
 LATEST, BEST = 'latest.pth', 'best.pth'
 
@@ -79,7 +80,7 @@ def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -
     if missing or not {'iter', 'epoch'} <= set(checkpoint['meta']):
         raise CheckpointError(f'{origin} holds weights but no {", ".join(sorted(missing)) or "position"}: a run cannot '
                               "be resumed from it. Start a new run from its weights: --cfg-options load_from='...'")
-    trained = [part for part in ('generator', 'discriminator') if getattr(model, part, None) is not None]
+    trained = [part for part in PARTS if getattr(model, part, None) is not None]
     if sorted(checkpoint['optimizer']) != sorted(trained):
         raise CheckpointError(f'{origin} is of a run that trained {" and ".join(sorted(checkpoint["optimizer"]))}, and '
                               f'this config trains {" and ".join(trained)}. Resume with the config of that run, or '

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from photoreal.errors import ConfigError
+from photoreal.structures import PARTS
 
 
 class _Part(MMDistributedDataParallel):
@@ -36,7 +37,7 @@ class VideoGANDataParallel(MMSeparateDistributedDataParallel):
         self.module = module
         device = get_device()
         module.to(device)
-        for name in ('generator', 'discriminator'):
+        for name in PARTS:
             part = getattr(module, name)
             if part is not None:
                 ids = None if device == 'cpu' else device_ids

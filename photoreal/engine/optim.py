@@ -11,6 +11,7 @@ from torch import nn
 
 from photoreal.errors import ConfigError
 from photoreal.registry import suggest
+from photoreal.structures import PARTS
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -28,12 +29,11 @@ class PartwiseOptimWrapperConstructor:
         wrappers = {}
         for part, cfg in self.cfg.items():
             if not hasattr(model, part):
-                raise ConfigError(f"optim_wrapper.{part}: the model has no such part"
-                                  f"{suggest(part, ('generator', 'discriminator'))}")
+                raise ConfigError(f'optim_wrapper.{part}: the model has no such part{suggest(part, PARTS)}')
             module = getattr(model, part)
             if module is not None:
                 wrappers[part] = DefaultOptimWrapperConstructor(dict(cfg), self.paramwise_cfg)(module)
-        trained = {name for name in ('generator', 'discriminator') if getattr(model, name, None) is not None}
+        trained = {name for name in PARTS if getattr(model, name, None) is not None}
         if trained - set(wrappers):
             raise ConfigError(f'optim_wrapper has no entry for {sorted(trained - set(wrappers))}: expected '
                               'optim_wrapper.<part> = dict(optimizer=dict(type=..., lr=...)) for each part')
@@ -72,5 +72,5 @@ def use_mixed_precision(cfg: Any) -> None:
     """Switch a config's optimizers to mixed precision: bfloat16, or float16 on a GPU that has no bfloat16."""
     old_gpu = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
     for part, wrapper in cfg.optim_wrapper.items():
-        if part in ('generator', 'discriminator'):
+        if part in PARTS:
             wrapper.type = 'AmpOptimWrapper' if old_gpu else 'AutocastOptimWrapper'

@@ -20,6 +20,7 @@ from photoreal.engine.checkpoint import check_resumable, load_weights, read_chec
 from photoreal.engine.optim import PartwiseOptimWrapperConstructor
 from photoreal.errors import ConfigError, DataError, PhotorealError
 from photoreal.registry import DATASETS
+from photoreal.structures import PARTS
 
 _LISTED = 5  # faults of one kind, before they are only counted
 
@@ -38,8 +39,8 @@ class Parts(NamedTuple):
         channels = ', '.join(f'{name} {part.stop - part.start}' for name, part in layout.slices.items())
         presence = f', presence of {" and ".join(layout.presence)} {len(layout.presence)}' if layout.presence else ''
         lines = [f'condition: {layout.channels} channels: {channels}{presence}']
-        for name in ('generator', 'discriminator'):
-            part = getattr(self.model, name)
+        for name in PARTS:
+            part = getattr(self.model, name, None)  # a model of another package may have no such part
             if part is not None:
                 count = sum(p.numel() for p in part.parameters())
                 lines.append(f'{name}: {type(part).__name__}, {count / 1e6:.2f} M parameters')
@@ -47,6 +48,9 @@ class Parts(NamedTuple):
             videos = getattr(dataset, 'videos', None)  # a dataset of another package may have no such thing
             lines.append(f'{phase}: {len(dataset)} items' if videos is None else
                          f'{phase}: {len(videos)} videos, {sum(map(len, videos))} frames')
+            virtual = getattr(dataset, 'virtual', None)
+            if virtual is not None:
+                lines.append(f'{phase}, virtual: {len(virtual.videos)} videos, {len(virtual)} frames')
         return '\n'.join([*lines, f'device: {get_device()}'])
 
 
@@ -105,6 +109,7 @@ def _build_datasets(cfg: Config, phases: Sequence[str]) -> dict[str, Dataset]:
             with _naming(f'{phase}_dataloader.dataset'):
                 datasets[phase] = DATASETS.build(cfg[f'{phase}_dataloader'].dataset)
                 faults += _map_faults(datasets[phase])
+                faults += _map_faults(getattr(datasets[phase], 'virtual', None))
         except DataError as error:
             faults.append(str(error))
     if faults:
@@ -112,7 +117,7 @@ def _build_datasets(cfg: Config, phases: Sequence[str]) -> dict[str, Dataset]:
     return datasets
 
 
-def _map_faults(dataset: Dataset) -> list[str]:
+def _map_faults(dataset: Dataset | None) -> list[str]:
     """Compute the first recorded map of each video: values that a modality does not know show only then."""
     faults: list[str] = []
     for video in getattr(dataset, 'videos', ()):

@@ -4,8 +4,10 @@ from mmengine.registry import MODELS
 
 from photoreal.models import discriminators, generators, losses
 from photoreal.models.preprocessor import ClipPreprocessor
+from photoreal.models.unpaired import UnpairedBranch
 from photoreal.models.video_gan import VideoGAN
 
-MODELS.register_module(module=VideoGAN)
+for kind in (VideoGAN, UnpairedBranch):
+    MODELS.register_module(module=kind)
 
-__all__ = ['ClipPreprocessor', 'VideoGAN', 'discriminators', 'generators', 'losses']
+__all__ = ['ClipPreprocessor', 'UnpairedBranch', 'VideoGAN', 'discriminators', 'generators', 'losses']

@@ -48,19 +48,22 @@ class ClipPreprocessor(BaseDataPreprocessor):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Replace ``maps`` by ``condition`` (N, T, C, H, W), or (N, C, H, W) for single frames.
 
-        ``target`` becomes float32 in [0, 1]; everything else is passed on as it is, on the device.
+        ``target`` becomes float32 in [0, 1]; everything else is passed on as it is, on the device. The clips under
+        ``virtual``, where there are any, are made into such a batch too.
 
         Args:
             data: A collated batch of clips or frames.
             training: Whether modalities are missing at random, as follows from each clip's ``seed``.
         """
         data = dict(data)
-        seeds = data.pop('seed', None)
+        seeds, virtual = data.pop('seed', None), data.pop('virtual', None)
         present = self._draw(seeds) if training and self.layout.presence else None
         data = self.cast_data(data)
         data['condition'] = self.encode(data.pop('maps'), present)
         if 'target' in data:
             data['target'] = data['target'].float() / 255
+        if virtual is not None:
+            data['virtual'] = self.forward(virtual, training)
         return data
 
     def encode(self, maps: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:

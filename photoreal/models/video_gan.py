@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from mmengine.model import BaseModel, MomentumAnnealingEMA
 from mmengine.optim import OptimWrapperDict
+from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from photoreal.errors import ConfigError, DataError
@@ -20,6 +21,7 @@ from photoreal.models.generators import Generator, State
 from photoreal.models.layers import wide
 from photoreal.models.losses import Loss
 from photoreal.models.preprocessor import ClipPreprocessor
+from photoreal.models.unpaired import UnpairedBranch
 from photoreal.registry import DISCRIMINATORS, GENERATORS, LOSSES
 from photoreal.structures import ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
 
@@ -35,8 +37,11 @@ class VideoGAN(BaseModel):
         image: Name of the modality that is the 3-channel degraded frame: the generator adds its output to it.
         dropout: How often modalities are missing in training, see
             :class:`~photoreal.models.preprocessor.ClipPreprocessor`; None: never.
+        unpaired: Arguments of :class:`~photoreal.models.unpaired.UnpairedBranch`, which has virtual clips train the
+            generator too; ``dict()``: its usual ones; None: no virtual clips.
         update_threshold: The discriminator is only updated while it does not lead by more than this: mean log
-            sigmoid(real) - mean log sigmoid(fake) < threshold, as in TecoGAN. None: always.
+            sigmoid(real) - mean log sigmoid(fake) < threshold, as in TecoGAN; so is the unpaired branch's critic.
+            None: always.
         ema_momentum: Weight of the newest generator in the running average that is used for validation and test;
             None: no average, the generator itself is used.
 
@@ -46,7 +51,8 @@ class VideoGAN(BaseModel):
 
     def __init__(self, modalities: dict[str, dict | Modality], generator: dict, losses: dict[str, dict | None],
                  discriminator: dict | None = None, image: str | None = None, dropout: dict | None = None,
-                 update_threshold: float | None = 0.4, ema_momentum: float | None = 0.001) -> None:
+                 unpaired: dict | None = None, update_threshold: float | None = 0.4,
+                 ema_momentum: float | None = 0.001) -> None:
         super().__init__(ClipPreprocessor(modalities, image, dropout))
         layout = self.data_preprocessor.layout
         at = layout.image_slice
@@ -57,17 +63,27 @@ class VideoGAN(BaseModel):
         if discriminator is not None:
             derived = dict(in_channels=layout.channels, scale=self.scale)
             self.discriminator = DISCRIMINATORS.build(_with(derived, discriminator, 'discriminator'))
+        self.unpaired: UnpairedBranch | None = None
+        self.critic: nn.Module | None = None
+        if unpaired is not None:
+            self.unpaired = MODELS.build({'type': 'UnpairedBranch', **unpaired})
+            self.critic = self.unpaired.build_critic(self.scale)
         # Convolutions are faster with the channels innermost: 1.6 times the steps/s of the demo on a CPU.
-        self.to(memory_format=torch.channels_last)
+        for parameter in self.parameters():
+            if parameter.dim() == 4:  # torch refuses those of 3-D convolutions
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None})
         self._check_losses()
-        self.ping_pong = any(loss.needs_ping_pong for loss in self.losses.values())
+        on_virtual = self.unpaired.losses.values() if self.unpaired is not None else ()
+        self.ping_pong = any(loss.needs_ping_pong for loss in (*self.losses.values(), *on_virtual))
         self.update_threshold = update_threshold
         self.generator_ema = None
         if ema_momentum is not None:
             # Early on the average must not hold on to the initial weights: its momentum falls with 10 / (10 + steps).
             self.generator_ema = MomentumAnnealingEMA(self.generator, momentum=ema_momentum, gamma=10)
         self.register_buffer('discriminator_updates', torch.zeros((), dtype=torch.long))
+        if self.critic is not None:
+            self.register_buffer('critic_updates', torch.zeros((), dtype=torch.long))
         self._stream: tuple[FrameInfo, State] | None = None
 
     def _check_losses(self) -> None:
@@ -85,36 +101,47 @@ class VideoGAN(BaseModel):
     # Training ---------------------------------------------------------------------------------------------------
 
     def train_step(self, data: dict[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """Update the discriminator, then the generator, on one batch of clips.
+        """Update the discriminator (and the critic), then the generator, on one batch of clips.
 
         Args:
             data: A collated batch of :class:`~photoreal.structures.ClipItem`.
-            optim_wrapper: 'generator' and, with a discriminator, 'discriminator'.
+            optim_wrapper: 'generator' and, where there are such, 'discriminator' and 'critic'.
 
         Returns:
             What to log: ``g_<loss>`` for each loss (weight applied) and ``g_total``; with a discriminator ``d_total``,
             the mean logits ``d_real`` and ``d_fake``, its lead ``d_lead``, its accuracy ``d_accuracy`` (in what share
-            of places the real clip has the higher logit) and the count of its updates so far, ``d_updates``.
+            of places the real clip has the higher logit) and the count of its updates so far, ``d_updates``. With the
+            unpaired branch ``g_virtual_<loss>`` and, with a critic, the same of it under ``c_...``.
         """
         return self.train_on(self.data_preprocessor(data, training=True), optim_wrapper)
 
     def train_on(self, batch: dict[str, Tensor], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """:meth:`train_step` on what the preprocessor made: condition (N, T, C, H, W), target (N, T, 3, H*s, W*s)."""
         context = self.begin(batch)
+        virtual = self._begin_virtual(batch, context) if self.unpaired is not None else None
         wrapper = optim_wrapper['generator']
         with wrapper.optim_context(self.generator):
-            output: GeneratorOutput = self.generator(context.condition)
-        context.pred, context.flow = wide(output.pred), output.flow
+            self._generate(context, virtual)
         logs = {}
         if self.discriminator is not None:
             judged = self._detached(context)
-            logs |= self._update_discriminator(judged, optim_wrapper['discriminator'])
+            logs |= self._update('discriminator', judged, self.losses, optim_wrapper)
             with _frozen(self.discriminator), wrapper.optim_context(self.discriminator):
                 context.real_scores = judged.real_scores
                 context.fake_scores = _module(self.discriminator)(context.pred, judged)
             logs['g_fake'] = _mean_logit(context.fake_scores)
+        if self.critic is not None:
+            pairs = self.unpaired.match(context, virtual)  # virtual crops, and real ones that show the like
+            judged = pairs.judged(virtual.pred.detach())
+            logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper)
+            with _frozen(self.critic), wrapper.optim_context(self.critic):
+                virtual.real_scores = judged.real_scores
+                virtual.fake_scores = _module(self.critic)(pairs.cut(virtual.pred), judged)
+            logs |= {'c_match': pairs.likeness, 'g_virtual_fake': _mean_logit(virtual.fake_scores)}
         with wrapper.optim_context(self.generator):
             terms = {name: loss(context) for name, loss in self.losses.items()}
+            if virtual is not None:
+                terms |= {f'virtual_{name}': loss(virtual) for name, loss in self.unpaired.losses.items()}
         total = sum(terms.values())
         wrapper.update_params(total)
         if self.generator_ema is not None:
@@ -127,7 +154,29 @@ class VideoGAN(BaseModel):
         condition, target = batch['condition'], batch['target']
         if self.ping_pong:
             condition, target = (torch.cat([clip, clip[:, :-1].flip(1)], dim=1) for clip in (condition, target))
-        return ClipContext(condition, target, self.data_preprocessor.image(condition), ping_pong=self.ping_pong)
+        return ClipContext(condition, target, self.data_preprocessor.image(condition), ping_pong=self.ping_pong,
+                           frames=target)
+
+    def _begin_virtual(self, batch: dict[str, Any], real: ClipContext) -> ClipContext:
+        """As :meth:`begin` for the batch's virtual clips: their frames are no target."""
+        if 'virtual' not in batch:
+            raise ConfigError('model.unpaired is on, but the training data has no virtual clips: give '
+                              'train_dataloader.dataset unpaired too')
+        virtual = self.begin(batch['virtual'])
+        if virtual.condition.shape[1:] != real.condition.shape[1:]:
+            raise ConfigError(f'virtual clips are {tuple(virtual.condition.shape[1:])} and real ones '
+                              f'{tuple(real.condition.shape[1:])} (frames, channels, height, width): set crop_size')
+        virtual.target = None
+        return virtual
+
+    def _generate(self, *contexts: ClipContext | None) -> None:
+        """Predict the clips of all contexts that there are, in one pass."""
+        contexts = [context for context in contexts if context is not None]
+        sizes = [len(context.condition) for context in contexts]
+        output: GeneratorOutput = self.generator(torch.cat([context.condition for context in contexts]))
+        flows = [None] * len(sizes) if output.flow is None else output.flow.split(sizes)
+        for context, pred, flow in zip(contexts, wide(output.pred).split(sizes), flows, strict=True):
+            context.pred, context.flow = pred, flow
 
     def _detached(self, context: ClipContext) -> ClipContext:
         """What the discriminator may see: no gradient reaches the generator but through the clip it judges."""
@@ -142,23 +191,25 @@ class VideoGAN(BaseModel):
         return ClipContext(context.condition, context.target, context.image, context.pred.detach(), flow, flow_back,
                            ping_pong=context.ping_pong)
 
-    def _update_discriminator(self, context: ClipContext, wrapper) -> dict[str, Tensor]:
-        with wrapper.optim_context(self.discriminator):
-            context.real_scores = self.discriminator(context.target, context)
-            context.fake_scores = self.discriminator(context.pred, context)
-            players: list[Loss] = [loss for loss in self.losses.values() if loss.trains_discriminator]
+    def _update(self, player: str, context: ClipContext, losses: nn.ModuleDict,
+                optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """Update the discriminator or the critic, unless it leads by too much; leave the real scores, detached."""
+        net, wrapper, updates = getattr(self, player), optim_wrapper[player], getattr(self, f'{player}_updates')
+        with wrapper.optim_context(net):
+            context.real_scores = net(context.target, context)
+            context.fake_scores = net(context.pred, context)
+            players: list[Loss] = [loss for loss in losses.values() if loss.trains_discriminator]
             total = sum(loss.discriminator_loss(context) for loss in players)
         lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)
         all_reduce(lead, op='mean')  # all processes must decide alike
         if self.update_threshold is None or lead < self.update_threshold:
             wrapper.update_params(total)
-            self.discriminator_updates += 1
-        logs = {'d_total': total.detach(), 'd_real': _mean_logit(context.real_scores),
-                'd_fake': _mean_logit(context.fake_scores), 'd_lead': lead,
-                'd_accuracy': _accuracy(context.real_scores, context.fake_scores),
-                'd_updates': self.discriminator_updates.clone()}
+            updates += 1
+        logs = {'total': total.detach(), 'real': _mean_logit(context.real_scores),
+                'fake': _mean_logit(context.fake_scores), 'lead': lead,
+                'accuracy': _accuracy(context.real_scores, context.fake_scores), 'updates': updates.clone()}
         context.real_scores, context.fake_scores = _detached_scores(context.real_scores), None
-        return logs
+        return {f'{player[0]}_{name}': value for name, value in logs.items()}
 
     # Use --------------------------------------------------------------------------------------------------------
 

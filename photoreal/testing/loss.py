@@ -56,7 +56,7 @@ class LossContract:
         real, fake = ([Score(torch.randn(2, 1, 2, 2, generator=rng), list(torch.rand(4, 2, 3, 4, 4, generator=rng)))]
                       for _ in range(2))
         return ClipContext(condition, target, condition[:, :, :3], torch.rand(target.shape, generator=rng), flow, -flow,
-                           real, fake, ping_pong)
+                           real, fake, ping_pong, target.clone())
 
     def perfect(self) -> ClipContext | None:
         """A context whose loss is the least there is; None where there is no least."""
@@ -100,7 +100,8 @@ class LossContract:
 
     def test_other_ingredients_are_not_needed(self) -> None:
         context, bare = self.context(), self.context()
-        for name in {'target', 'image', 'pred', 'flow', 'flow_back', 'real_scores', 'fake_scores'} - set(self.takes):
+        for name in {'target', 'frames', 'image', 'pred', 'flow', 'flow_back', 'real_scores',
+                     'fake_scores'} - set(self.takes):
             setattr(bare, name, None)
         same(self.make(1.0)(bare), self.make(1.0)(context), f'the loss of {self.takes} alone and of all there is')
 

@@ -10,12 +10,24 @@ from torch import Tensor, nn
 from photoreal.models import VideoGAN
 from photoreal.models.generators import Generator
 from photoreal.registry import GENERATORS
-from photoreal.structures import GeneratorOutput
+from photoreal.structures import PARTS, GeneratorOutput
 from photoreal.testing.networks import moving_clip
 
 MODALITIES = dict(gray=dict(type='Gray'), picture=dict(type='ImageFolder', folder='picture'))  # 1 + 3 channels
 PIXEL = dict(type='PixelLoss', kind='l1')
 ADVERSARIAL = dict(type='AdversarialLoss')
+
+
+class Watched(OptimWrapper):
+    """Keeps the gradients of an update, and which there are in the other players by then."""
+
+    other: nn.Module
+
+    def update_params(self, loss, **kwargs):
+        self.backward(loss)
+        self.own = [p.grad.clone() for group in self.optimizer.param_groups for p in group['params']]
+        self.crossed = [name for name, p in self.other.named_parameters() if p.grad is not None and p.grad.any()]
+        self.step()
 
 
 @GENERATORS.register_module()
@@ -57,7 +69,7 @@ def build(losses: dict[str, dict | None] | None = None, discriminator: str | dic
 
 def wrappers(model: VideoGAN, wrapper: type[OptimWrapper] = OptimWrapper, lr: float = 1e-3) -> OptimWrapperDict:
     """One optimizer for each part that the model has."""
-    parts = {name: getattr(model, name) for name in ('generator', 'discriminator')}
+    parts = {name: getattr(model, name) for name in PARTS}
     return OptimWrapperDict(**{name: wrapper(torch.optim.Adam(part.parameters(), lr=lr))
                                for name, part in parts.items() if part is not None})
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.optim import OptimWrapper
 
 from photoreal.engine.optim import AutocastOptimWrapper
 from photoreal.errors import ConfigError
@@ -14,7 +13,7 @@ from photoreal.models.losses import AdversarialLoss, Loss
 from photoreal.registry import DISCRIMINATORS, LOSSES
 from photoreal.testing.generator import GeneratorContract
 from photoreal.testing.networks import randomize
-from tests.models.helpers import ADVERSARIAL, PIXEL, Mixer, build, clips, moved, weights, wrappers
+from tests.models.helpers import ADVERSARIAL, PIXEL, Mixer, Watched, build, clips, moved, weights, wrappers
 
 ALL_LOSSES = dict(
     pixel=PIXEL,
@@ -166,18 +165,6 @@ def test_mixed_precision_computes_losses_in_float32(kind):
 
 
 # Who learns ---------------------------------------------------------------------------------------------------------
-
-class Watched(OptimWrapper):
-    """Keeps the gradients of an update, and which there are in the other player by then."""
-
-    other: torch.nn.Module
-
-    def update_params(self, loss, **kwargs):
-        self.backward(loss)
-        self.own = [p.grad.clone() for group in self.optimizer.param_groups for p in group['params']]
-        self.crossed = [name for name, p in self.other.named_parameters() if p.grad is not None and p.grad.any()]
-        self.step()
-
 
 def test_no_gradient_crosses_over():
     model = build(discriminator='SpatioTemporalDiscriminator', update_threshold=None)

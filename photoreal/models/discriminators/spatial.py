@@ -25,9 +25,9 @@ class SpatialDiscriminator(Discriminator):
     def __init__(self, in_channels: int, scale: int = 1, spatial_size: int | None = None, conditional: bool = True,
                  upsample: str = 'bilinear', init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        self.conditional = conditional
+        self.conditional = conditional and in_channels > 0
         self.upsample = Upsample(scale, upsample)
-        self.trunk = TecoTrunk(3 + (in_channels if conditional else 0), spatial_size)
+        self.trunk = TecoTrunk(3 + (in_channels if self.conditional else 0), spatial_size)
 
     def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
         frames = clip.flatten(0, 1)  # (N*T, 3, H*s, W*s)

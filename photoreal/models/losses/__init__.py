@@ -4,7 +4,7 @@ from photoreal.models.losses.adversarial import AdversarialLoss, FeatureMatching
 from photoreal.models.losses.base import Loss
 from photoreal.models.losses.perceptual import PerceptualLoss
 from photoreal.models.losses.pixel import PixelLoss
-from photoreal.models.losses.temporal import PingPongLoss, WarpingLoss
+from photoreal.models.losses.temporal import MaskedTemporalLoss, PingPongLoss, WarpingLoss
 
-__all__ = ['AdversarialLoss', 'FeatureMatchingLoss', 'Loss', 'PerceptualLoss', 'PingPongLoss', 'PixelLoss',
-           'WarpingLoss']
+__all__ = ['AdversarialLoss', 'FeatureMatchingLoss', 'Loss', 'MaskedTemporalLoss', 'PerceptualLoss', 'PingPongLoss',
+           'PixelLoss', 'WarpingLoss']

@@ -1,4 +1,4 @@
-"""Perceptual loss: prediction and target must look alike to a network trained on photographs.
+"""Perceptual loss: prediction and target, or render, must look alike to a network trained on photographs.
 
 Johnson et al., "Perceptual Losses for Real-Time Style Transfer", ECCV 2016 (arXiv 1603.08155); the cosine form is
 TecoGAN's (arXiv 1811.09393).
@@ -27,20 +27,24 @@ class PerceptualLoss(Loss):
         layers: Names of layers of the backbone ('relu3_4', 'fire4', ...); None: the backbone's usual ones.
         layer_weights: Factor of each layer; None: 1 for all.
         kind: 'cosine' (1 - cosine similarity of the feature vectors at each place) or 'l1'.
+        against: 'target', or 'frames': what the prediction is compared with. Of virtual clips the frames are the
+            render: deep layers then hold what it shows, and leave free how.
         weights: Path of the backbone's weights; None: see :func:`photoreal.models.features.find_weights`.
         weight: Factor of the result.
 
     Raises:
-        ConfigError: Unknown backbone, layer or kind.
+        ConfigError: Unknown backbone, layer, kind or ``against``.
         CheckpointError: The backbone's weights cannot be had.
     """
 
     def __init__(self, backbone: str = 'squeezenet1_1', layers: Sequence[str] | None = None,
                  layer_weights: Sequence[float] | None = None, kind: str = 'cosine', weights: str | None = None,
-                 weight: float = 0.2) -> None:
+                 weight: float = 0.2, against: str = 'target') -> None:
         super().__init__(weight)
         if kind not in ('cosine', 'l1'):
             raise ConfigError(f"PerceptualLoss: kind='{kind}': expected 'cosine' or 'l1'")
+        if against not in ('target', 'frames'):
+            raise ConfigError(f"PerceptualLoss: against='{against}': expected 'target' or 'frames'")
         self.features = build_features(backbone, layers, weights)
         named = tuple(layers or self.features.layers)
         layer_weights = tuple(layer_weights or [1.0] * len(named))
@@ -49,11 +53,11 @@ class PerceptualLoss(Loss):
                               f'{named}')
         weight_of = dict(zip(named, layer_weights))  # the net gives its layers from shallow to deep
         self.layer_weights = tuple(weight_of[layer] for layer in self.features.layers)
-        self.kind = kind
+        self.kind, self.against = kind, against
 
     def forward(self, context: ClipContext) -> Tensor:
         pred = context.need('pred', 'PerceptualLoss').flatten(0, 1)  # (N*T, 3, H, W)
-        target = context.need('target', 'PerceptualLoss').flatten(0, 1)
+        target = context.need(self.against, 'PerceptualLoss').flatten(0, 1)
         with torch.no_grad():
             wanted = self.features(target)
         terms = [weight * self._distance(a, b)

@@ -1,10 +1,11 @@
-"""Losses for steadiness in time: the flow's warping loss and TecoGAN's ping-pong loss."""
+"""Losses for steadiness in time: the flow's warping loss, TecoGAN's ping-pong loss, the masked temporal loss."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from photoreal.errors import ConfigError
-from photoreal.models.layers import backward_warp
+from photoreal.models.layers import Upsample, backward_warp
 from photoreal.models.losses.base import Loss, distance
 from photoreal.registry import LOSSES
 from photoreal.structures import ClipContext
@@ -37,6 +38,43 @@ class WarpingLoss(Loss):
         frames = frames.unflatten(0, clip.shape[:2])
         warped = backward_warp(frames[:, :-1].flatten(0, 1), flow)
         return self.weight * self.distance(warped, frames[:, 1:].flatten(0, 1))
+
+
+@LOSSES.register_module()
+class MaskedTemporalLoss(Loss):
+    """Each predicted frame must look like the one before it, moved along, wherever the source frames do (Lai et al.,
+    "Learning Blind Video Temporal Consistency", ECCV 2018, arXiv 1808.00449, section 3.2).
+
+    The motion is that of the input, and the loss does not teach it. What the source frames show only in one of the two
+    (occlusions, wrong flow) counts less, by ``exp(-sharpness * |difference|^2)``. It needs no target, so that it serves
+    on virtual clips too.
+
+    Args:
+        sharpness: How fast the mask closes; as published for frames in [0, 1].
+        kind: 'charbonnier', 'l1' (as published) or 'mse'.
+        weight: Factor of the result.
+    """
+
+    def __init__(self, sharpness: float = 50.0, kind: str = 'l1', weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.sharpness, self.distance = sharpness, distance(kind, 'MaskedTemporalLoss')
+
+    def forward(self, context: ClipContext) -> Tensor:
+        pred, frames = context.need('pred', 'MaskedTemporalLoss'), context.need('frames', 'MaskedTemporalLoss')
+        _check_length(pred.shape[1], 'MaskedTemporalLoss')
+        flow = context.need('flow', 'MaskedTemporalLoss').detach().flatten(0, 1)  # (N*(T-1), 2, H, W)
+        scale = pred.shape[-1] // flow.shape[-1]
+        flow = scale * Upsample(scale)(flow)  # (N*(T-1), 2, H*s, W*s)
+        visible = self._visible(frames, flow)
+        moved = backward_warp(pred[:, :-1].flatten(0, 1), flow)
+        return self.weight * self.distance(visible * moved, visible * pred[:, 1:].flatten(0, 1))
+
+    @torch.no_grad()
+    def _visible(self, frames: Tensor, flow: Tensor) -> Tensor:
+        """Mask (N*(T-1), 1, H*s, W*s): 1 where a source frame (N, T, 3, H*s, W*s) is the one before it, moved."""
+        moved = backward_warp(frames[:, :-1].flatten(0, 1), flow)
+        difference = (moved - frames[:, 1:].flatten(0, 1)).square().sum(dim=1, keepdim=True)
+        return torch.exp(-self.sharpness * difference)
 
 
 @LOSSES.register_module()

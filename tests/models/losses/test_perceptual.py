@@ -24,6 +24,13 @@ class TestL1(LossContract):
         return PerceptualLoss(layers=('conv1', 'fire3'), kind='l1', weight=weight)
 
 
+class TestAgainstFrames(LossContract):
+    takes = ('pred', 'frames')
+
+    def make(self, weight):
+        return PerceptualLoss(layers=('fire3',), against='frames', weight=weight)
+
+
 def context(pred: torch.Tensor, target: torch.Tensor) -> ClipContext:
     return ClipContext(torch.zeros(1, 1, 1, 1, 1), target, pred=pred)
 
@@ -71,6 +78,7 @@ def test_backbone_stays_out_of_checkpoints():
 
 
 @pytest.mark.parametrize('kwargs, message', [
+    (dict(against='input'), "against='input': expected 'target' or 'frames'"),
     (dict(kind='l2'), "PerceptualLoss: kind='l2': expected 'cosine' or 'l1'"),
     (dict(layers=('conv1',), layer_weights=(1, 2)), r"layer_weights has 2 entries for 1 layers \('conv1',\)"),
     (dict(layer_weights=(1, 2)), 'layer_weights has 2 entries for 4 layers'),
