@@ -9,7 +9,7 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check --constraint require
 DEMO := work_dirs/demo
 PINS := requirements/constraints.txt
 
-.PHONY: help install test demo sample lint format clean
+.PHONY: help install test demo sample docs lint format clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -36,6 +36,10 @@ demo: sample  ## Train on the sample, test, and leave pictures, videos and a tab
 sample: $(VENV)/.installed  ## Make what is missing of the sample in data/sample
 	@$(PY) tools/make_sample.py --out data/sample
 
+docs: $(VENV)/.tests  ## Build the documentation in site/
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo 'Documentation: site/index.html'
+
 lint: $(VENV)/.dev  ## Check the style
 	$(PY) -m ruff check .
 
@@ -43,7 +47,7 @@ format: $(VENV)/.dev  ## Mend what the linter can mend
 	$(PY) -m ruff check --fix .
 
 clean:  ## Remove .venv, the sample and caches; work_dirs stays
-	rm -rf $(VENV) data/sample build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) data/sample build dist site *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # A stamp file says that a step is done with the requirements as they are, so that nothing is installed twice.
@@ -59,9 +63,9 @@ $(VENV)/.installed: $(VENV)/.venv $(PINS) requirements/runtime.txt requirements/
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.installed requirements/tests.txt
-	@echo 'Installing what the tests need'
-	@$(PIP) --requirement requirements/tests.txt
+$(VENV)/.tests: $(VENV)/.installed requirements/tests.txt requirements/docs.txt
+	@echo 'Installing what the tests and the documentation need'
+	@$(PIP) --requirement requirements/tests.txt --requirement requirements/docs.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.venv $(PINS) requirements/dev.txt

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 import photoreal
 
 ROOT = Path(__file__).resolve().parents[1]
-PINNED = ('', 'tests', 'dev', 'onnx', 'cluster')  # extras; '' is none of them
+PINNED = ('', 'tests', 'dev', 'docs', 'onnx', 'cluster')  # extras; '' is none of them
 PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 BUILD = 'import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))'
 

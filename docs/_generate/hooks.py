@@ -1,0 +1,47 @@
+"""What MkDocs calls while it builds: pages made from the code are added, and fragments put into written pages."""
+
+import re
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # MkDocs knows the hook's file alone
+
+from docs._generate import guide
+from docs._generate.components import ROOT
+from docs._generate.pictures import pictures
+
+MARKER = re.compile(r'^<!-- generated: (\w+) -->$', re.MULTILINE)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """List pages that the navigation does not name under More, so that a new page is never lost."""
+    known = re.findall(r'[\w/]+\.md', str(config.nav))
+    more = [page.name for page in sorted((ROOT / 'docs').glob('*.md')) if page.name not in known]
+    if more:
+        config.nav.append({'More': more})
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the start page, which is the README, and the reference."""
+    made = {'index.md': start_page(), 'changelog.md': (ROOT / 'CHANGELOG.md').read_text('utf-8'),
+            **{f'reference/{page}.md': guide.reference(page) for page in guide.PAGES}}
+    made |= {f'images/modalities/{name}.png': picture for name, picture in pictures().items()}
+    for path, content in made.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Fill in what a page wants made: ``<!-- generated: NAME -->`` on a line of its own."""
+    return MARKER.sub(lambda found: guide.FRAGMENTS[found[1]](), markdown)
+
+
+def start_page() -> str:
+    """The README with its links as they are from the documentation's folder."""
+    text = (ROOT / 'README.md').read_text('utf-8')
+    return re.sub(r'\]\(docs/', '](', text)
