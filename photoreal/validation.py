@@ -20,6 +20,7 @@ from photoreal.registry import (
     FAMILIES,
     FEATURE_EXTRACTORS,
     GENERATORS,
+    INPUT_STYLES,
     LOSSES,
     MODALITIES,
     suggest,
@@ -38,6 +39,7 @@ class Place(NamedTuple):
 # Where modalities hold others.
 _INNER = re.compile(r'\.(of|(choices|steps)\.[^.]+)$')
 _DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITIES),
+            '.dataset.input_styles.*': Place(INPUT_STYLES),
             '.sampler': Place(engine.DATA_SAMPLERS, ('dataset', 'seed'))}
 PLACES: dict[str, Place] = {
     'model': Place(engine.MODELS),

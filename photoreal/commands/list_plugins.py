@@ -6,7 +6,8 @@ example: python tools/list_plugins.py modality
 
 from photoreal.cli import ToolParser, run_tool
 
-FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss', 'converter', 'feature_extractor')
+FAMILIES = ('dataset', 'modality', 'input_style', 'generator', 'discriminator', 'loss', 'converter',
+            'feature_extractor')
 
 
 def main() -> None:
