@@ -4,7 +4,7 @@ example: python tools/migrate.py weights G_iter430000.pth generator.pth
 """
 
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def main() -> None:
@@ -17,7 +17,3 @@ def main() -> None:
     from photoreal.migrate import convert_weights_file
     part = convert_weights_file(args.source, args.target)
     print(f'{args.target}: the weights of a {part}')
-
-
-if __name__ == '__main__':
-    run_tool(main)
