@@ -20,7 +20,6 @@ from photoreal.registry import (
     FAMILIES,
     FEATURE_EXTRACTORS,
     GENERATORS,
-    INPUT_STYLES,
     LOSSES,
     MODALITIES,
     suggest,
@@ -29,17 +28,17 @@ from photoreal.structures import PARTS
 
 
 class Place(NamedTuple):
-    """What a config key is built with, and the arguments that its builder adds."""
+    """What a config key is built with, the arguments that its builder adds, and those that it takes for itself."""
 
     registry: Registry
     added: tuple[str, ...] = ()
     default: str | None = None  # the type where the config names none
+    own: tuple[str, ...] = ()
 
 
 # Where modalities hold others.
 _INNER = re.compile(r'\.(of|(choices|steps)\.[^.]+)$')
 _DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITIES),
-            '.dataset.input_styles.*': Place(INPUT_STYLES),
             '.sampler': Place(engine.DATA_SAMPLERS, ('dataset', 'seed'))}
 PLACES: dict[str, Place] = {
     'model': Place(engine.MODELS),
@@ -56,11 +55,10 @@ PLACES: dict[str, Place] = {
     'train_cfg': Place(engine.LOOPS, ('runner', 'dataloader'), 'IterBasedTrainLoop'),
     'val_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'ValLoop'),
     'test_cfg': Place(engine.LOOPS, ('runner', 'dataloader', 'evaluator'), 'TestLoop'),
-    **{f'optim_wrapper.{part}': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper') for part in PARTS},
+    **{f'optim_wrapper.{part}': Place(engine.OPTIM_WRAPPERS, (), 'OptimWrapper', ('paramwise_cfg',)) for part in PARTS},
     **{f'optim_wrapper.{part}.optimizer': Place(engine.OPTIMIZERS, ('params',)) for part in PARTS},
     'param_scheduler': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
     'param_scheduler.*': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
-    'param_scheduler.*.*': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),  # lists, one for each part of the model
     'default_hooks.*': Place(engine.HOOKS),
     'custom_hooks.*': Place(engine.HOOKS),
     'visualizer': Place(engine.VISUALIZERS),
@@ -96,7 +94,7 @@ def accepted_arguments(node: dict, key: str) -> set[str]:
     place = place_of(key)
     if place is not None:
         found = lookup(place.registry, node.get('type', place.default))
-        return set(parameters(found).known) - set(place.added) if found else set()
+        return {*parameters(found).known, *place.own} - set(place.added) if found else set()
     # A component in a variable of the user's (modalities.blur): its type tells what it is.
     classes = [lookup(registry, node['type']) for registry in FAMILIES.values()] if 'type' in node else []
     return {name for found in classes if found for name in parameters(found).known}
@@ -140,15 +138,15 @@ def lookup(registry: Registry, name: Any) -> Any:
 def _component_faults(key: str, node: dict, place: Place) -> list[str]:
     name = node.get('type', place.default)
     if name is None:
-        if any(isinstance(value[0] if isinstance(value, list) and value else value, dict) for value in node.values()):
-            return []  # a mapping of components, or of lists of them: each is checked at its own key
+        if any(isinstance(value, dict) for value in node.values()):
+            return []  # a mapping of components: each is checked at its own key
         return [f"{key}: has no 'type'{suggest('', place.registry.module_dict)}"]
     found = lookup(place.registry, name)
     if found is None:
         what = f"no {place.registry.name} is called '{name}'"
         return [f'{key}.type: {what}{suggest(str(name), place.registry.module_dict)}']
     known, required, _, open_ended = parameters(found)
-    given = {k for k in node if k not in ('type', '_scope_')}
+    given = {k for k in node if k not in ('type', '_scope_', *place.own)}
     faults = [f"{key}.{k}: {name} takes no argument '{k}'{suggest(k, set(known) - set(place.added))}"
               for k in sorted(given - set(known)) if not open_ended]
     faults += [f'{key}.{k}: is derived and must not be given' for k in sorted(given & {'in_channels', 'skip'})

@@ -6,7 +6,7 @@ example: python tools/infer.py configs/demo.py frames/ --checkpoint work_dirs/de
 
 import argparse
 
-from photoreal.cli import ToolParser
+from photoreal.cli import ToolParser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,3 +43,7 @@ def main() -> None:
                              args.compile, args.leave_out)
     count, seconds = enhance_file(enhancer, args.input, args.out, args.modality, args.start, args.end, args.crf)
     print(f'{args.out}: {count} frames in {seconds:.1f} s, {count / seconds:.1f} frames/s')
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -4,10 +4,9 @@ example: python tools/list_plugins.py modality
 """
 
 
-from photoreal.cli import ToolParser
+from photoreal.cli import ToolParser, run_tool
 
-FAMILIES = ('dataset', 'modality', 'input_style', 'generator', 'discriminator', 'loss', 'converter',
-            'feature_extractor')
+FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss', 'converter', 'feature_extractor')
 
 
 def main() -> None:
@@ -21,3 +20,7 @@ def main() -> None:
         widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
         for row in rows:
             print('  ' + '  '.join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmengine.device import get_device
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
-from torch import nn
+from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
 from photoreal.registry import suggest
@@ -18,11 +19,15 @@ from photoreal.structures import PARTS
 class PartwiseOptimWrapperConstructor:
     """One optimizer a part of the model: ``dict(generator=dict(optimizer=...), discriminator=dict(...))``.
 
-    A part that the model has not (a discriminator that is switched off) gets none.
+    A part that the model has not (a discriminator that is switched off) gets none. A part's ``paramwise_cfg`` is
+    MMEngine's: ``dict(custom_keys={'flow_net': dict(lr_mult=0.1)})`` gives the flow net a tenth of the learning rate.
     """
 
     def __init__(self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict | None = None) -> None:
-        self.cfg, self.paramwise_cfg = optim_wrapper_cfg, paramwise_cfg
+        if paramwise_cfg is not None:
+            raise ConfigError('optim_wrapper.paramwise_cfg: each part has its own; expected '
+                              'optim_wrapper.generator.paramwise_cfg, or that of another part')
+        self.cfg = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
         model = getattr(model, 'module', model)
@@ -32,7 +37,7 @@ class PartwiseOptimWrapperConstructor:
                 raise ConfigError(f'optim_wrapper.{part}: the model has no such part{suggest(part, PARTS)}')
             module = getattr(model, part)
             if module is not None:
-                wrappers[part] = DefaultOptimWrapperConstructor(dict(cfg), self.paramwise_cfg)(module)
+                wrappers[part] = _build_wrapper(part, {**cfg}, module)
         trained = {name for name in PARTS if getattr(model, name, None) is not None}
         if trained - set(wrappers):
             raise ConfigError(f'optim_wrapper has no entry for {sorted(trained - set(wrappers))}: expected '
@@ -40,19 +45,70 @@ class PartwiseOptimWrapperConstructor:
         return OptimWrapperDict(**wrappers)
 
 
+def _build_wrapper(part: str, cfg: dict[str, Any], module: nn.Module) -> OptimWrapper:
+    paramwise = cfg.pop('paramwise_cfg', None)
+    if cfg.get('accumulative_counts', 1) != 1:
+        raise ConfigError(f"optim_wrapper.{part}.accumulative_counts={cfg['accumulative_counts']}: set "
+                          'model.micro_batches instead, and train_dataloader.batch_size to the clips of a whole step; '
+                          'schedules, average and checkpoints then count steps')
+    module = getattr(module, 'module', module)  # so that names do not begin with that of a distributed wrapper
+    unknown = [key for key in (paramwise or {}).get('custom_keys', {})
+               if not any(key in name for name, _ in module.named_parameters())]
+    if unknown:
+        raise ConfigError(f"optim_wrapper.{part}.paramwise_cfg.custom_keys: '{unknown[0]}' is in no name of a weight"
+                          f'{suggest(unknown[0], {name for name, _ in module.named_children()})}')
+    return DefaultOptimWrapperConstructor(cfg, paramwise)(module)
+
+
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
-    """Forward passes in bfloat16 where that is safe, on CPU and GPU; weights and optimizer stay float32.
+    """Forward passes in half precision where that is safe, on CPU and GPU; weights and optimizer stay float32.
 
-    bfloat16 has float32's range, so no loss scaling is needed. On a GPU that lacks it, take MMEngine's
-    AmpOptimWrapper.
+    bfloat16 has float32's range. float16, for GPUs that lack bfloat16, has not: losses are scaled up before the
+    backward pass as far as the gradients stay finite, and a step is left out where they do not.
+
+    Args:
+        optimizer: The optimizer.
+        dtype: 'bfloat16' or 'float16'.
+        **kwargs: As OptimWrapper's.
+
+    Raises:
+        ConfigError: Another dtype.
     """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, dtype: str = 'bfloat16', **kwargs: Any) -> None:
+        super().__init__(optimizer, **kwargs)
+        if dtype not in ('bfloat16', 'float16'):
+            raise ConfigError(f"AutocastOptimWrapper: dtype='{dtype}': expected 'bfloat16' or 'float16'")
+        self.dtype = getattr(torch, dtype)
+        self.loss_scaler = torch.amp.GradScaler(get_device(), enabled=dtype == 'float16')
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+        with super().optim_context(model), torch.autocast(device, self.dtype):
             yield
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        super().backward(self.loss_scaler.scale(loss), **kwargs)
+
+    def step(self, **kwargs: Any) -> None:
+        if self.clip_grad_kwargs:
+            self.loss_scaler.unscale_(self.optimizer)
+            self._clip_grad()
+        self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        scale = self.loss_scaler.state_dict()  # empty where nothing is scaled
+        return {**super().state_dict(), **({'loss_scaler': scale} if scale else {})}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        state = dict(state_dict)
+        scale = state.pop('loss_scaler', None)
+        if scale and self.loss_scaler.is_enabled():
+            self.loss_scaler.load_state_dict(scale)
+        super().load_state_dict(state)
 
 
 def lengthen_schedule(scheduler: _ParamScheduler, end: int) -> None:
@@ -73,4 +129,6 @@ def use_mixed_precision(cfg: Any) -> None:
     old_gpu = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
     for part, wrapper in cfg.optim_wrapper.items():
         if part in PARTS:
-            wrapper.type = 'AmpOptimWrapper' if old_gpu else 'AutocastOptimWrapper'
+            wrapper.type = 'AutocastOptimWrapper'
+            if old_gpu:
+                wrapper.dtype = 'float16'

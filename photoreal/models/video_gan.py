@@ -3,7 +3,7 @@
 Legend: N batch, T time, C condition channels, H height, W width, s scale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,9 @@ from photoreal.modalities import Modality
 from photoreal.models.generators import Generator, State
 from photoreal.models.layers import wide
 from photoreal.models.losses import Loss
+from photoreal.models.micro_batches import learn_in_parts
 from photoreal.models.preprocessor import ClipPreprocessor
+from photoreal.models.regions import compile_parts, recompute
 from photoreal.models.unpaired import UnpairedBranch
 from photoreal.registry import DISCRIMINATORS, GENERATORS, LOSSES
 from photoreal.structures import ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
@@ -44,6 +46,12 @@ class VideoGAN(BaseModel):
             None: always.
         ema_momentum: Weight of the newest generator in the running average that is used for validation and test;
             None: no average, the generator itself is used.
+        micro_batches: In how many equal parts a batch goes through the networks; an iteration is one step for all of
+            them. More take less memory.
+        checkpointing: Whether the generator's activations are computed again in the backward pass instead of kept:
+            less memory for a third more time.
+        compile: Whether torch.compile makes the parts of generator and discriminator faster, which takes minutes at
+            the start.
 
     Raises:
         ConfigError: Parts that do not fit together.
@@ -52,7 +60,8 @@ class VideoGAN(BaseModel):
     def __init__(self, modalities: dict[str, dict | Modality], generator: dict, losses: dict[str, dict | None],
                  discriminator: dict | None = None, image: str | None = None, dropout: dict | None = None,
                  unpaired: dict | None = None, update_threshold: float | None = 0.4,
-                 ema_momentum: float | None = 0.001) -> None:
+                 ema_momentum: float | None = 0.001, micro_batches: int = 1, checkpointing: bool = False,
+                 compile: bool = False) -> None:
         super().__init__(ClipPreprocessor(modalities, image, dropout))
         layout = self.data_preprocessor.layout
         at = layout.image_slice
@@ -84,6 +93,15 @@ class VideoGAN(BaseModel):
         self.register_buffer('discriminator_updates', torch.zeros((), dtype=torch.long))
         if self.critic is not None:
             self.register_buffer('critic_updates', torch.zeros((), dtype=torch.long))
+        if micro_batches < 1:
+            raise ConfigError(f'model.micro_batches={micro_batches}: expected 1 or more')
+        self.micro_batches = micro_batches
+        if checkpointing:
+            recompute(self.generator)
+        if compile:
+            for net in (self.generator, self.discriminator, self.critic):
+                if net is not None:
+                    compile_parts(net)
         self._stream: tuple[FrameInfo, State] | None = None
 
     def _check_losses(self) -> None:
@@ -117,6 +135,21 @@ class VideoGAN(BaseModel):
 
     def train_on(self, batch: dict[str, Tensor], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """:meth:`train_step` on what the preprocessor made: condition (N, T, C, H, W), target (N, T, 3, H*s, W*s)."""
+        if self.micro_batches == 1:
+            logs = self._learn(batch, optim_wrapper)
+        else:
+            logs = learn_in_parts(self._learn, batch, optim_wrapper, self.micro_batches)
+        if self.generator_ema is not None:
+            self.generator_ema.update_parameters(_module(self.generator))
+        for player in ('discriminator', 'critic'):
+            updated = logs.pop(f'{player[0]}_updated', None)
+            if updated is not None:
+                updates = getattr(self, f'{player}_updates')
+                updates += updated > 0
+                logs[f'{player[0]}_updates'] = updates.clone()
+        return logs
+
+    def _learn(self, batch: dict[str, Tensor], optim_wrapper: Mapping[str, Any]) -> dict[str, Tensor]:
         context = self.begin(batch)
         virtual = self._begin_virtual(batch, context) if self.unpaired is not None else None
         wrapper = optim_wrapper['generator']
@@ -144,8 +177,6 @@ class VideoGAN(BaseModel):
                 terms |= {f'virtual_{name}': loss(virtual) for name, loss in self.unpaired.losses.items()}
         total = sum(terms.values())
         wrapper.update_params(total)
-        if self.generator_ema is not None:
-            self.generator_ema.update_parameters(_module(self.generator))
         logs |= {f'g_{name}': term.detach() for name, term in terms.items()}
         return logs | {'g_total': total.detach()}
 
@@ -194,7 +225,7 @@ class VideoGAN(BaseModel):
     def _update(self, player: str, context: ClipContext, losses: nn.ModuleDict,
                 optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """Update the discriminator or the critic, unless it leads by too much; leave the real scores, detached."""
-        net, wrapper, updates = getattr(self, player), optim_wrapper[player], getattr(self, f'{player}_updates')
+        net, wrapper = getattr(self, player), optim_wrapper[player]
         with wrapper.optim_context(net):
             context.real_scores = net(context.target, context)
             context.fake_scores = net(context.pred, context)
@@ -202,12 +233,12 @@ class VideoGAN(BaseModel):
             total = sum(loss.discriminator_loss(context) for loss in players)
         lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)
         all_reduce(lead, op='mean')  # all processes must decide alike
-        if self.update_threshold is None or lead < self.update_threshold:
+        due = self.update_threshold is None or bool(lead < self.update_threshold)
+        if due:
             wrapper.update_params(total)
-            updates += 1
         logs = {'total': total.detach(), 'real': _mean_logit(context.real_scores),
                 'fake': _mean_logit(context.fake_scores), 'lead': lead,
-                'accuracy': _accuracy(context.real_scores, context.fake_scores), 'updates': updates.clone()}
+                'accuracy': _accuracy(context.real_scores, context.fake_scores), 'updated': lead.new_tensor(float(due))}
         context.real_scores, context.fake_scores = _detached_scores(context.real_scores), None
         return {f'{player[0]}_{name}': value for name, value in logs.items()}
 

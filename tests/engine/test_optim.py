@@ -57,12 +57,58 @@ def test_autocast_computes_in_bfloat16_and_updates_float32() -> None:
     assert net.weight.dtype == torch.float32 and not torch.equal(net.weight, before)
 
 
+def test_float16_scales_the_loss_and_leaves_out_steps_that_overflow() -> None:
+    net = nn.Linear(2, 2)
+    wrapper = AutocastOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), dtype='float16',
+                                   clip_grad=dict(max_norm=1e6))
+    with wrapper.optim_context(net):
+        out = net(torch.ones(1, 2))
+    assert out.dtype == torch.float16
+    before, scale = copy.deepcopy(net), wrapper.loss_scaler.get_scale()
+    wrapper.update_params(out.float().sum() / 4)  # scaled by 65536, a gradient of 1 would overflow
+    torch.testing.assert_close(net.bias, before.bias - 0.1 / 4)  # the scale is taken off again
+    before = copy.deepcopy(net)
+    wrapper.update_params(net(torch.ones(1, 2)).sum() * torch.inf)
+    assert torch.equal(net.weight, before.weight) and wrapper.loss_scaler.get_scale() == scale / 2
+    other = AutocastOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), dtype='float16')
+    other.load_state_dict(wrapper.state_dict())
+    assert other.loss_scaler.get_scale() == scale / 2
+
+
+def test_bfloat16_scales_nothing() -> None:
+    wrapper = AutocastOptimWrapper(torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1))
+    assert not wrapper.loss_scaler.is_enabled() and 'loss_scaler' not in wrapper.state_dict()
+
+
+def test_unknown_precision_is_refused() -> None:
+    with pytest.raises(ConfigError, match="dtype='float8': expected 'bfloat16' or 'float16'"):
+        AutocastOptimWrapper(torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1), dtype='float8')
+
+
+def test_layers_may_have_learning_rates_of_their_own() -> None:
+    made, cfg = model(discriminator=False), config('generator')
+    cfg['generator']['paramwise_cfg'] = dict(custom_keys={'bias': dict(lr_mult=0.1)})
+    groups = PartwiseOptimWrapperConstructor(cfg)(made)['generator'].optimizer.param_groups
+    rates = {id(p): group['lr'] for group in groups for p in group['params']}
+    assert rates == {id(made.generator.weight): 0.1, id(made.generator.bias): pytest.approx(0.01)}
+    assert 'paramwise_cfg' in cfg['generator']
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (dict(paramwise_cfg=dict(custom_keys={'bais': dict(lr_mult=0.1)})), "custom_keys: 'bais' is in no name"),
+    (dict(accumulative_counts=2), r'generator\.accumulative_counts=2: set model\.micro_batches instead')])
+def test_what_would_do_nothing_or_harm_is_refused(change: dict, message: str) -> None:
+    cfg = config('generator')
+    cfg['generator'] |= change
+    with pytest.raises(ConfigError, match=message):
+        PartwiseOptimWrapperConstructor(cfg)(model(discriminator=False))
+
+
 def test_mixed_precision_switches_every_part() -> None:
     cfg = Config(dict(optim_wrapper=dict(constructor='X', generator=dict(type='OptimWrapper'),
                                          discriminator=dict(type='OptimWrapper'))))
     use_mixed_precision(cfg)
-    assert {cfg.optim_wrapper[part].type for part in ('generator', 'discriminator')} <= \
-        {'AutocastOptimWrapper', 'AmpOptimWrapper'}
+    assert {cfg.optim_wrapper[part].type for part in ('generator', 'discriminator')} == {'AutocastOptimWrapper'}
     assert cfg.optim_wrapper.constructor == 'X'
 
 

@@ -1,0 +1,47 @@
+"""Two ways to run the parts of a network in training: computed anew in the backward pass, and compiled.
+
+The parts of a network are the modules that it calls itself. A generator calls them frame by frame, so that none of
+this depends on the clip's length, and a generator of another package needs to know nothing of it.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+
+def recompute(net: nn.Module) -> None:
+    """Keep only the inputs of each part for the backward pass, which computes anew what is within.
+
+    That takes a fraction of the memory and costs about another forward pass (Chen et al., "Training Deep Nets with
+    Sublinear Memory Cost", 2016, arXiv 1604.06174). The numbers stay the same.
+    """
+    for part in _parts(net):
+        part.__class__ = _recomputed(type(part))  # a patched method would still be the original's in a copy
+
+
+def compile_parts(net: nn.Module) -> None:
+    """Have torch.compile make each part faster when it is first called; the names of weights stay as they are."""
+    for part in _parts(net):
+        part.compile()
+
+
+def _parts(net: nn.Module) -> Iterator[nn.Module]:
+    """The children of a network that have weights, and those of its lists and dicts of modules."""
+    for child in net.children():
+        if isinstance(child, (nn.ModuleList, nn.ModuleDict)):
+            yield from _parts(child)
+        elif next(child.parameters(), None) is not None:
+            yield child
+
+
+@cache
+def _recomputed(kind: type[nn.Module]) -> type[nn.Module]:
+    class Recomputed(kind):
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return checkpoint(super().forward, *args, use_reentrant=False, **kwargs)
+
+    Recomputed.__name__ = Recomputed.__qualname__ = kind.__name__
+    return Recomputed
