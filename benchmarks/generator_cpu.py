@@ -135,7 +135,7 @@ def file_to_file(model: TrainedModel, compiled: bool, rounds: int, sample: Path)
         for name, enhancer in [('eager', VideoEnhancer(model, 'cpu'))] + (
                 [('compiled', VideoEnhancer(model, 'cpu', compiled=True))] if compiled else []):
             runs = [enhance_file(enhancer, source, Path(folder) / 'out.mp4') for _ in range(max(2, rounds // 2))]
-            rates[name] = max(count / seconds for count, seconds in runs)
+            rates[name] = max(run.frames / run.seconds for run in runs)
     return rates
 
 

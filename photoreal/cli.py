@@ -22,8 +22,8 @@ def run_tool(main: Callable[[], None]) -> None:
         code = end.code
     except PhotorealError as error:
         code = f'error: {message(error)}'
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or 'interrupted', file=sys.stderr)
         code = 130
     except BrokenPipeError:
         if _is_read(probe='\n'):

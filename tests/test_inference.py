@@ -2,17 +2,13 @@
 
 import threading
 
-import av
 import numpy as np
 import pytest
 import torch
 
 from photoreal.bundle import TrainedModel
-from photoreal.datasets.sources import FolderSource, VideoSource
-from photoreal.datasets.video_writers import VideoWriter
-from photoreal.datasets.writers import write_image
 from photoreal.errors import ConfigError, DataError
-from photoreal.inference import VideoEnhancer, enhance_file, prefetch
+from photoreal.inference import VideoEnhancer, prefetch
 from photoreal.modalities import Modality
 from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import FRNet
@@ -127,14 +123,6 @@ def test_two_streams_of_different_sizes_at_once():
         np.testing.assert_array_equal(together[1], b)
 
 
-def test_the_input_is_not_overwritten(tmp_path):
-    write_image(tmp_path / 'in' / '0.png', frames_of(1)[0])
-    before = (tmp_path / 'in' / '0.png').read_bytes()
-    with pytest.raises(DataError, match='would be overwritten'):
-        enhance_file(VideoEnhancer(make_model(), 'cpu', 'fp32'), tmp_path / 'in', tmp_path / 'in')
-    assert (tmp_path / 'in' / '0.png').read_bytes() == before
-
-
 def test_a_frame_of_another_size_is_named():
     frames = [*frames_of(3), *frames_of(1, height=40)]
     with pytest.raises(DataError, match='frame 3 is 52x40, those before it 52x37'):
@@ -173,58 +161,3 @@ def test_prefetch_hands_over_errors_and_ends_its_thread():
         if thread is not threading.current_thread():
             thread.join(2)
     assert threading.active_count() <= before
-
-
-def test_files_in_files_out(tmp_path):
-    frames = frames_of(8, 36, 52)
-    with VideoWriter(tmp_path / 'in.mp4', 12.5) as writer:
-        for frame in frames:
-            writer.write(frame)
-    for i, frame in enumerate(frames):
-        write_image(tmp_path / 'in' / f'shot_{i}.png', frame)
-    enhancer = VideoEnhancer(make_model(), 'cpu', 'fp32')
-    count, _ = enhance_file(enhancer, tmp_path / 'in.mp4', tmp_path / 'out.mp4', start=2, end=7)
-    assert count == 5
-    result = VideoSource(tmp_path / 'out.mp4')
-    assert (len(result), result.fps, result.size) == (5, 12.5, (36, 52))
-    enhance_file(enhancer, tmp_path / 'in', tmp_path / 'out')
-    folder = FolderSource(tmp_path / 'out')
-    assert folder.names == [f'shot_{i}' for i in range(8)]
-    np.testing.assert_array_equal(folder.read(range(8)), np.stack(list(enhancer(frames))))
-
-
-def test_a_fault_in_the_middle_leaves_no_half_video(tmp_path):
-    for i, frame in enumerate(frames_of(6, 36, 52)):
-        write_image(tmp_path / 'in' / f'{i}.png', frame)
-    (tmp_path / 'in' / '4.png').write_bytes((tmp_path / 'in' / '4.png').read_bytes()[:200])
-    with pytest.raises(DataError, match='4.png'):
-        enhance_file(VideoEnhancer(make_model(), 'cpu', 'fp32'), tmp_path / 'in', tmp_path / 'out.mp4')
-    assert [p.name for p in tmp_path.iterdir()] == ['in']
-
-
-@pytest.mark.parametrize('options, message', [
-    (dict(source='nowhere.mp4'), 'no file or folder'),
-    (dict(start=9), 'there is none from 9'),
-    (dict(modalities=['labels=in']), 'expected name=path with one of blur, edges'),
-])
-def test_wrong_files_and_options(tmp_path, options, message):
-    for i, frame in enumerate(frames_of(3, 36, 52)):
-        write_image(tmp_path / 'in' / f'{i}.png', frame)
-    options = {'source': tmp_path / 'in', **options}
-    with pytest.raises(DataError, match=message):
-        enhance_file(VideoEnhancer(make_model(), 'cpu', 'fp32'), out=tmp_path / 'out.mp4', **options)
-    assert not (tmp_path / 'out.mp4').exists()
-
-
-def test_the_written_video_plays_in_order(tmp_path):
-    """The prediction of frame i is frame i of the file."""
-    frames = np.concatenate([frames_of(1, 36, 52, seed) for seed in range(6)])  # no two alike
-    for i, frame in enumerate(frames):
-        write_image(tmp_path / 'in' / f'{i}.png', frame)
-    enhancer = VideoEnhancer(make_model(), 'cpu', 'fp32')
-    enhance_file(enhancer, tmp_path / 'in', tmp_path / 'out.mp4', crf=1)
-    with av.open(str(tmp_path / 'out.mp4')) as container:
-        decoded = np.stack([f.to_ndarray(format='rgb24') for f in container.decode(video=0)]).astype(float)
-    wanted = np.stack(list(enhancer(frames))).astype(float)
-    errors = ((decoded[:, None] - wanted[None]) ** 2).mean((2, 3, 4))  # every decoded frame against every prediction
-    assert (errors.argmin(1) == np.arange(6)).all()

@@ -92,6 +92,12 @@ def run_process(*argv: object, **environment: str) -> Ended:
     return Ended(process.returncode, process.stdout, process.stderr)
 
 
+def start_process(*argv: object, **environment: str) -> subprocess.Popen:
+    """Start a tool in a process of its own, with pipes to and from it, as bytes."""
+    return subprocess.Popen([sys.executable, *map(str, argv)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, env={**os.environ, 'OMP_NUM_THREADS': '1', **environment})
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, with its contents."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob('*') if path.is_file()}

@@ -1,10 +1,12 @@
-"""Make any video photoreal: a video file or a folder of pictures in, a video file or a folder out.
+"""Make any video photoreal: a file, pictures, a pipe, a camera or a stream in; a video, pictures or a pipe out.
 
 example: python tools/infer.py model.safetensors drive.mp4 --out photoreal.mp4
 example: python tools/infer.py configs/demo.py frames/ --checkpoint work_dirs/demo/latest.pth --out predicted/
+example: python tools/infer.py model.safetensors rtsp://camera/live --stream --out - --format mpegts | ffplay -
 """
 
 import argparse
+import sys
 
 from photoreal.cli import ToolParser, run_tool
 
@@ -12,12 +14,15 @@ from photoreal.cli import ToolParser, run_tool
 def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_argument('model', help='a bundle (*.safetensors), or a config together with --checkpoint')
-    parser.add_argument('input', help='a video file or a folder of pictures')
-    parser.add_argument('--out', required=True, help='a video file (.mp4, .mkv), else a folder of PNGs')
+    parser.add_argument('input', help='a video file, a folder of pictures, a picture, a pattern in quotes '
+                        "('shots/*.png'), - for the standard input (raw frames with --size, else mkv, mpegts, y4m), "
+                        'camera:0, or a URL')
+    parser.add_argument('--out', required=True, help='a video file (.mp4, .mkv ...), a picture (.png ...), - for the '
+                        'standard output, else a folder of PNGs')
     parser.add_argument('--checkpoint', help='weights for a config: a file, or a work dir')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
     parser.add_argument('--modality', nargs='+', default=[], metavar='NAME=PATH',
-                        help='recorded modalities: a folder or a video file each, as many maps as frames')
+                        help='recorded modalities: whatever can be an input, with as many maps as frames')
     parser.add_argument('--leave-out', nargs='+', default=[], metavar='NAME',
                         help='modalities to do without, for models trained with dropout; recorded ones that are not '
                              'given are left out anyway')
@@ -30,19 +35,44 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--compile', action='store_true', help='compile the network: a minute or so at the start, and '
                         'faster frames after it')
     parser.add_argument('--no-cut-reset', action='store_true', help='carry the state over scene cuts')
-    parser.add_argument('--crf', type=int, default=18, help='quality of the video: 0 best, 51 worst (default: 18)')
+    parser.add_argument('--codec', default='h264', help='h264 (default), h265, or ffv1, which loses nothing (.mkv)')
+    parser.add_argument('--crf', type=int, help='quality of the video: 0 best, 51 worst (default: 18)')
+    parser.add_argument('--format', choices=['y4m', 'raw', 'mkv', 'mpegts'], default='y4m', help='what --out - writes: '
+                        'uncompressed y4m (default) or raw rgb24, or a container with the codec and the sound')
+    parser.add_argument('--no-audio', action='store_true', help='leave the sound out')
+    parser.add_argument('--size', type=width_x_height, metavar='WIDTHxHEIGHT', help='of raw rgb24 frames on a pipe, or '
+                        'to ask a camera for')
+    parser.add_argument('--fps', type=float, help='of pictures (default: meta.json beside them, else 25), of raw '
+                        'frames, or to ask a camera for')
+    parser.add_argument('--skip-bad', action='store_true', help='go on after a frame that cannot be read or has '
+                        'another size: the prediction before it is repeated')
+    parser.add_argument('--stream', action='store_true', help='as little delay as can be: no buffering, every frame '
+                        'encoded at once, no look-ahead (so that scene cuts are not noticed)')
     return parser.parse_args()
+
+
+def width_x_height(text: str) -> tuple[int, int]:
+    """A type of option: '1280x720', as FFmpeg writes sizes -> (720, 1280)."""
+    width, _, height = text.partition('x')
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"found '{text}'; expected WIDTHxHEIGHT, such as 1280x720")
+    return int(height), int(width)
 
 
 def main() -> None:
     args = parse_args()
     from photoreal.bundle import load_model
-    from photoreal.inference import VideoEnhancer, enhance_file
+    from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
+    from photoreal.inference.outputs import take_stdout
+    reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio, args.stream)
+    writing = Writing(args.codec, args.crf, args.format, args.stream, pipe=take_stdout() if args.out == '-' else None)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
-    enhancer = VideoEnhancer(model, args.device, args.dtype, args.tile, args.overlap, not args.no_cut_reset,
-                             args.compile, args.leave_out)
-    count, seconds = enhance_file(enhancer, args.input, args.out, args.modality, args.start, args.end, args.crf)
-    print(f'{args.out}: {count} frames in {seconds:.1f} s, {count / seconds:.1f} frames/s')
+    enhancer = VideoEnhancer(model, args.device, args.dtype, args.tile, args.overlap,
+                             not (args.no_cut_reset or args.stream), args.compile, args.leave_out)
+    done = enhance_file(enhancer, args.input, args.out, args.modality, reading, writing, args.skip_bad,
+                        say=lambda text: print(text, file=sys.stderr))
+    print(f'{args.out}: {done.frames} frames in {done.seconds:.1f} s, {done.frames / done.seconds:.1f} frames/s'
+          + f', {done.repeated} of them repeated' * bool(done.repeated))
 
 
 if __name__ == '__main__':

@@ -16,10 +16,11 @@ class AudioCopy:
     Args:
         path: The file.
         start: Leave out what begins before, in seconds; None: from its start.
+        end: Leave out what begins then or later, in seconds; None: to its end.
     """
 
-    def __init__(self, path: Path, start: Fraction | None = None) -> None:
-        self._from = start
+    def __init__(self, path: Path, start: Fraction | None = None, end: Fraction | None = None) -> None:
+        self._from, self._to = start, end
         self._container, _ = open_video(path)
         self.streams = list(self._container.streams.audio)
         self._next: av.Packet | None = None
@@ -31,8 +32,9 @@ class AudioCopy:
         times = [s.start_time * s.time_base for s in self.streams if s.start_time is not None]
         return min(times, default=None)
 
-    def until(self, time: Fraction) -> Iterator[av.Packet]:
-        """The packets that begin before a time in seconds, of those not given yet."""
+    def until(self, time: Fraction | None) -> Iterator[av.Packet]:
+        """The packets that begin before a time in seconds (None: all), of those not given yet."""
+        time = min((t for t in (time, self._to) if t is not None), default=None)
         while True:
             packet = self._next or next(self._packets, None)
             self._next = None
@@ -40,14 +42,10 @@ class AudioCopy:
                 return
             if heard_at(packet) is None or (self._from is not None and heard_at(packet) < self._from):
                 continue  # a packet without a time is the empty one that ends a stream
-            if heard_at(packet) >= time:
+            if time is not None and heard_at(packet) >= time:
                 self._next = packet
                 return
             yield packet
-
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
 
 
 class LiveAudio:
@@ -55,10 +53,14 @@ class LiveAudio:
 
     Args:
         streams: The streams.
+
+    Attributes:
+        start: What begins before is left out, in seconds; None: nothing is.
     """
 
     def __init__(self, streams: list[av.AudioStream]) -> None:
         self.streams = streams
+        self.start: Fraction | None = None
         self._waiting: deque[av.Packet] = deque()
 
     def add(self, packet: av.Packet) -> None:
@@ -66,14 +68,12 @@ class LiveAudio:
         if heard_at(packet) is not None:
             self._waiting.append(packet)
 
-    def until(self, time: Fraction) -> Iterator[av.Packet]:
-        """The packets that begin before a time in seconds, of those that have arrived and were not given yet."""
-        while self._waiting and heard_at(self._waiting[0]) < time:
-            yield self._waiting.popleft()
-
-    def close(self) -> None:
-        """Forget what was not asked for."""
-        self._waiting.clear()
+    def until(self, time: Fraction | None) -> Iterator[av.Packet]:
+        """The packets that begin before a time in seconds (None: all), of those that came and were not given yet."""
+        while self._waiting and (time is None or heard_at(self._waiting[0]) < time):
+            packet = self._waiting.popleft()
+            if self.start is None or heard_at(packet) >= self.start:
+                yield packet
 
 
 def heard_at(packet: av.Packet) -> Fraction | None:

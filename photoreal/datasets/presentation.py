@@ -37,9 +37,7 @@ class Colour:
         """The colours of a decoded frame; where it does not tell its matrix, that which players take."""
         if frame.format.is_rgb or frame.format.has_palette:
             return cls(primaries=frame.color_primaries, transfer=frame.color_trc)
-        matrix = frame.colorspace
-        if matrix not in _MATRICES:
-            matrix = BT709 if frame.width >= 1280 or frame.height > 576 else BT601
+        matrix = frame.colorspace if frame.colorspace in _MATRICES else untagged_matrix(frame.height, frame.width)
         full = frame.color_range == _FULL or frame.format.name.startswith('yuvj')
         return cls(matrix, full, frame.color_primaries, frame.color_trc)
 
@@ -62,6 +60,11 @@ class Colour:
     @property
     def _range(self) -> int:
         return _FULL if self.full_range else _LIMITED
+
+
+def untagged_matrix(height: int, width: int) -> int:
+    """The matrix that players take for a video that does not tell its own."""
+    return BT709 if width >= 1280 or height > 576 else BT601
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,24 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, TypeVar
 
 import av
 import cv2
 import numpy as np
 
 from photoreal.datasets.audio import AudioCopy, LiveAudio
-from photoreal.datasets.presentation import Presentation
+from photoreal.datasets.presentation import Presentation, untagged_matrix
 from photoreal.datasets.sources import size_text
 from photoreal.datasets.writers import atomic_path
 from photoreal.errors import ConfigError, DataError
 from photoreal.registry import suggest
+
+T = TypeVar('T', bound='_Encoder')
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class _Encoder(ABC):
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:
         """The container; what has to happen when it is closed goes onto the stack."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: T) -> T:
         with ExitStack() as stack:
             self._container = self._open(stack)
             self._stream = self._add_video()
@@ -108,7 +110,12 @@ class _Encoder(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._stack.__exit__(kind, error, trace)
+        self._error = error
+        try:
+            self._stack.__exit__(kind, error, trace)
+        except (av.FFmpegError, OSError):
+            if error is None:
+                raise  # else what made it end early tells more
 
     def write(self, frame: np.ndarray, time: int | None = None) -> None:
         """Append one frame.
@@ -137,7 +144,7 @@ class _Encoder(ABC):
         picture.time_base = self.presentation.unit
         picture.duration = self.presentation.step
         self._container.mux(self._stream.encode(picture))
-        self._copy_audio(time)
+        self._copy_audio(time * self.presentation.unit)
         self._end = time + self.presentation.step
         self.count += 1
 
@@ -171,10 +178,10 @@ class _Encoder(ABC):
         self._pads = self._codec.pixels == 'yuv420p' and (size[0] % 2 or size[1] % 2)
         self._stream.height, self._stream.width = (side + (side % 2 if self._pads else 0) for side in size)
 
-    def _copy_audio(self, time: int) -> None:
+    def _copy_audio(self, time: Fraction | None) -> None:
         if self._audio is None:
             return
-        for packet in self._audio.until(time * self.presentation.unit):
+        for packet in self._audio.until(time):
             track = self._tracks[packet.stream.index]
             shift = round(self._origin / packet.time_base)
             packet.pts -= shift
@@ -188,7 +195,7 @@ class _Encoder(ABC):
                 raise DataError(f'{self.name}: no frame was written; expected at least one')
             return
         self._container.mux(self._stream.encode(None))
-        self._copy_audio(self._end)
+        self._copy_audio(None if kind is None else self._end * self.presentation.unit)
 
 
 class VideoWriter(_Encoder):
@@ -224,8 +231,9 @@ class VideoWriter(_Encoder):
             raise ConfigError(f"{self.path}: no video container has the suffix '{self.path.suffix}'; "
                               'use .mp4 or .mkv') from error
 
-    def _keep(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._keep_as is not None and self.count:
+    def _keep(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
+        finished = error is self._error  # else the end of the file could not be written either
+        if error is not None and finished and self._keep_as is not None and self.count:
             os.replace(self._temporary, self._keep_as)
 
 
@@ -261,6 +269,12 @@ class PipeWriter(_Encoder):
         container.flags |= av.container.Flags.flush_packets.value
         return container
 
+    def _start(self, size: tuple[int, int]) -> None:
+        super()._start(size)
+        if self._form in _UNCOMPRESSED:  # which have no place for a tag
+            colour = replace(self.presentation.colour, matrix=untagged_matrix(*size))
+            self.presentation = replace(self.presentation, colour=colour)
+
     def write(self, frame: np.ndarray, time: int | None = None) -> None:
         """Append one frame, as in a file.
 
@@ -271,6 +285,8 @@ class PipeWriter(_Encoder):
             super().write(frame, time)
             self._pipe.flush()
         except BrokenPipeError as error:
+            with open(os.devnull, 'wb') as nowhere:  # else what is still buffered would raise this again
+                os.dup2(nowhere.fileno(), self._pipe.fileno())
             raise DataError(f'whoever read the output left after {self.count} frames') from error
 
 

@@ -1,75 +1,120 @@
-"""Predict video files and folders of pictures."""
+"""Predict whatever can be read, into whatever can be written."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-
-from photoreal.datasets.sources import VIDEO_SUFFIXES, FolderSource, FrameSource, VideoSource
-from photoreal.datasets.video_writers import VideoWriter
-from photoreal.datasets.writers import write_image
+from photoreal.datasets.sources import open_source
 from photoreal.errors import DataError
 from photoreal.inference.enhancer import VideoEnhancer
+from photoreal.inference.feed import Feed
+from photoreal.inference.inputs import FileInput, Input, Reading, is_live, open_input
+from photoreal.inference.interruption import Interruption
+from photoreal.inference.outputs import Output, Writing, open_output, wants_audio
 from photoreal.inference.prefetch import prefetch
+from photoreal.progress import progress_bar
+
+
+class Done(NamedTuple):
+    """What was done.
+
+    Attributes:
+        frames: Frames written.
+        seconds: How long that took, from the first frame asked for to the end of the file.
+        repeated: How many of the frames repeat the one before.
+    """
+
+    frames: int
+    seconds: float
+    repeated: int = 0
 
 
 def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, modalities: Sequence[str] = (),
-                 start: int = 0, end: int | None = None, crf: int = 18) -> tuple[int, float]:
-    """Predict a video file or a folder of pictures.
+                 reading: Reading | None = None, writing: Writing | None = None, skip_bad: bool = False,
+                 say: Callable[[str], None] | None = None) -> Done:
+    """Predict one video, or whatever else there are frames in.
 
     Args:
         enhancer: The model at work.
-        source: What to predict.
-        out: A video file (the suffix says so), else a folder for PNGs with the frames' names.
-        modalities: ``name=path`` of recorded modalities: folders or video files with as many maps as frames.
-        start: First frame.
-        end: Frame after the last; None: to the end.
-        crf: Quality of an H.264 file.
+        source: What to predict, as :func:`photoreal.inference.inputs.open_input` takes it.
+        out: A video file or a picture (the suffix says so), ``-`` for the pipe of ``writing``, else a folder for PNGs
+            with the frames' names.
+        modalities: ``name=path`` of recorded modalities: anything that can be a source, with as many maps as frames.
+            Those that lie beside the frames in a data set's video are found without.
+        reading: How to read; None: all of it.
+        writing: How to write; None: as H.264.
+        skip_bad: Go on after a frame that cannot be read or has another size: the prediction before it is repeated.
+        say: Told of each such frame; None: nobody is.
 
     Returns:
-        Frames written, and the seconds that took.
+        What was done.
 
     Raises:
-        DataError: Nothing to read there, or frames and maps that do not fit.
+        ConfigError: Options that do not fit.
+        DataError: Nothing to read there, or frames and maps that do not fit. Of a fault in the middle the message says
+            where the frames before it are.
+        KeyboardInterrupt: The work was interrupted; the message says where the frames so far are.
     """
-    for path in (source, *(text.partition('=')[2] for text in modalities)):
-        if Path(out).resolve() == Path(path).resolve():
+    source, out, reading, writing = str(source), str(out), reading or Reading(), writing or Writing()
+    paths = _recorded(enhancer, source, modalities)
+    for path in (source, *paths.values()):
+        if not is_live(path) and out != '-' and Path(out).resolve() == Path(path).resolve():
             raise DataError(f'--out {out} is where the input lies, which would be overwritten: choose another name')
-    frames = _open(Path(source))
-    chosen = range(len(frames))[start:end]
-    if not chosen:
-        raise DataError(f'{source} has {len(frames)} frames: there is none from {start} to {end or len(frames)}')
-    recorded = {}
+    reading = replace(reading, audio=reading.audio and wants_audio(out, writing))
+    frames = open_input(source, reading)
+    maps = {name: _open_maps(path, name, frames, reading) for name, path in paths.items()}
+    output = open_output(out, frames, writing)
+    feed = Feed(frames.reads(raw=False),
+                {name: given.reads(enhancer.modalities[name].raw) for name, given in maps.items()}, skip_bad)
+    return _run(enhancer, frames, feed, output, writing.low_delay, say or (lambda text: None))
+
+
+def _run(enhancer: VideoEnhancer, frames: Input, feed: Feed, output: Output, low_delay: bool,
+         say: Callable[[str], None]) -> Done:
+    began, count, repeated = time.monotonic(), 0, 0
+    preds = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if low_delay else 4)
+    try:
+        with (Interruption() as interruption, output.opened(),
+              progress_bar(Path(frames.name).name, frames.length) as advance):
+            for outcome in interruption.between(feed.outcomes(preds)):
+                output.write(outcome)
+                count += 1
+                advance(1)
+                if outcome.fault is not None:
+                    repeated += 1
+                    say(f'{outcome.fault}; the prediction before it is repeated')
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f'interrupted; {_kept(count, output)}') from None
+    except DataError as error:
+        raise DataError(f'{error}\n{_kept(count, output)}') from error
+    return Done(count, time.monotonic() - began, repeated)
+
+
+def _kept(count: int, output: Output) -> str:
+    return f'{count} frames were done and are in {output.kept}' if count else 'no frame was done'
+
+
+def _recorded(enhancer: VideoEnhancer, source: str, modalities: Sequence[str]) -> dict[str, str]:
+    """Modality -> where its maps are."""
+    found = {}
+    if not is_live(source) and Path(source).is_dir() and open_source(source, 'frames'):
+        beside = {name: open_source(source, m.folder) for name, m in enhancer.modalities.items() if m.folder}
+        found = {name: str(maps.path) for name, maps in beside.items() if maps is not None}
     for text in modalities:
         name, equals, path = text.partition('=')
-        modality = enhancer.modalities.get(name)
-        if not equals or modality is None:
+        if not equals or name not in enhancer.modalities:
             raise DataError(f"--modality '{text}': expected name=path with one of {', '.join(enhancer.modalities)}")
-        maps = _open(Path(path))
-        if len(maps) != len(frames):
-            raise DataError(f'{path} has {len(maps)} maps of {name!r} for {len(frames)} frames: expected one each')
-        recorded[name] = _read(maps, chosen, modality.raw)
-    began, out = time.monotonic(), Path(out)
-    predictions = prefetch(enhancer(_read(frames, chosen, raw=False), recorded), depth=4)
-    if out.suffix.lower() in VIDEO_SUFFIXES:
-        with VideoWriter(out, frames.fps, crf=crf) as writer:
-            for pred in predictions:
-                writer.write(pred)
-    else:
-        for i, pred in zip(chosen, predictions, strict=True):
-            write_image(out / f'{frames.names[i]}.png', pred)
-    return len(chosen), time.monotonic() - began
+        found[name] = path
+    return found
 
 
-def _open(path: Path) -> FrameSource:
-    if path.is_dir():
-        return FolderSource(path)
-    if not path.is_file():
-        raise DataError(f'there is no file or folder {path}')
-    return VideoSource(path)
-
-
-def _read(source: FrameSource, chosen: range, raw: bool) -> Iterator[np.ndarray]:
-    for i in chosen:
-        yield source.read([i], raw=raw)[0]
+def _open_maps(path: str, name: str, frames: Input, reading: Reading) -> Input:
+    live = is_live(path)
+    maps = open_input(path, replace(reading, audio=False, fps=reading.fps if live else None,
+                                    size=reading.size if live else None))
+    if isinstance(maps, FileInput) and isinstance(frames, FileInput) and maps.whole_length != frames.whole_length:
+        raise DataError(f'{path} has {maps.whole_length} maps of {name!r} for {frames.whole_length} frames: expected '
+                        'one each')
+    return maps

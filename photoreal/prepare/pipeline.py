@@ -14,8 +14,8 @@ from photoreal.modalities.base import Modality
 from photoreal.prepare.engines import Engine, Task
 from photoreal.prepare.footage import Footage
 from photoreal.prepare.plans import Recipe, Settings, Survey, VideoPlan, finish, make_plan, plain, survey
-from photoreal.prepare.progress import progress
 from photoreal.prepare.work import is_recordable, segments, write_frames, write_modalities
+from photoreal.progress import progress
 from photoreal.registry import MODALITIES, load_plugins, suggest
 
 __all__ = ['Settings', 'Summary', 'choose_modalities', 'prepare']

@@ -121,7 +121,7 @@ def test_sound_is_copied_in_step_with_the_frames(tmp_path, suffix, audio):
 def test_sound_of_a_part(tmp_path):
     path = write_film(tmp_path / 'in.mp4', scene(20), audio='aac')
     source, start = VideoSource(path), Fraction(8, 25)
-    sound = AudioCopy(path, start)
+    sound = AudioCopy(path, start, Fraction(15, 25))
     with VideoWriter(tmp_path / 'out.mp4', source.presentation, audio=sound, origin=start) as writer:
         for i in range(8, 15):
             writer.write(scene(1)[0], source.time(i))

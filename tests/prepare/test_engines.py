@@ -107,7 +107,7 @@ def test_without_ray(monkeypatch):
 
 
 def test_progress_in_lines(capsys, monkeypatch):
-    from photoreal.prepare import progress
+    from photoreal import progress
     monkeypatch.setattr(progress, '_SECONDS', 0.0)
     with progress.progress('frames', 4) as advance:
         time.sleep(0.01)

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Protocol, TextIO
 
 _SECONDS = 10.0  # between two lines
@@ -17,7 +17,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[Advance]:
-    """Show how much of ``total`` is done.
+    """Show how much of ``total`` is done: as a bar on a terminal, in lines elsewhere.
 
     Args:
         title: What is being done.
@@ -30,7 +30,14 @@ def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[A
 
 
 @contextmanager
-def _bar(title: str, total: int, stream: TextIO) -> Iterator[Advance]:
+def progress_bar(title: str, total: int | None) -> Iterator[Advance]:
+    """Show how much of ``total`` (None: nobody knows) is done, if the error stream is a terminal; elsewhere nothing."""
+    with _bar(title, total, sys.stderr) if sys.stderr.isatty() else nullcontext(lambda amount: None) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(title: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
     from rich import progress as parts
     from rich.console import Console
     columns = (parts.TextColumn('{task.description}'), parts.BarColumn(), parts.MofNCompleteColumn(),

@@ -1,0 +1,242 @@
+"""What can be predicted, and what can be recorded with it: files, pictures, pipes, cameras and streams, read once."""
+
+import glob
+import os
+import stat
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from io import FileIO
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from photoreal.datasets.audio import AudioCopy, LiveAudio
+from photoreal.datasets.live import EncodedStream, LiveSource, RawPipe, open_camera
+from photoreal.datasets.presentation import Presentation
+from photoreal.datasets.sources import (
+    DEFAULT_FPS,
+    IMAGE_SUFFIXES,
+    FolderSource,
+    FrameSource,
+    VideoSource,
+    open_source,
+    to_rgb8,
+)
+from photoreal.errors import ConfigError, DataError
+from photoreal.inference.prefetch import prefetch
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How inputs are read.
+
+    Attributes:
+        start: First frame, counted from 0.
+        end: Frame after the last; None: to the end.
+        size: (height, width) of raw frames on a pipe, or to ask a camera for.
+        fps: Frames per second of pictures or of raw frames, or to ask a camera for.
+        audio: Whether sound is wanted.
+        low_delay: Let no stream be buffered.
+    """
+
+    start: int = 0
+    end: int | None = None
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    audio: bool = True
+    low_delay: bool = False
+
+
+class Read(NamedTuple):
+    """A frame or a map that was read.
+
+    Attributes:
+        index: Its number, counted from 0.
+        time: When it appears, in units of the input's presentation.
+        pixels: (H, W, 3) uint8 RGB, or as stored; or what is wrong with it.
+    """
+
+    index: int
+    time: int
+    pixels: np.ndarray | DataError
+
+
+class Input(ABC):
+    """Frames, or maps, in order.
+
+    Attributes:
+        name: For messages.
+        presentation: How they are to be shown.
+        origin: The moment, in seconds, at which what is made of them begins.
+        audio: Sound of them; None: none, or none wanted.
+        length: How many there are; None: nobody knows.
+    """
+
+    name: str
+    presentation: Presentation
+    origin: Fraction
+    audio: AudioCopy | LiveAudio | None
+    length: int | None
+
+    @abstractmethod
+    def reads(self, raw: bool) -> Iterator[Read]:
+        """All of them; ``raw``: as stored."""
+
+    def file_name(self, index: int) -> str:
+        """A name, without suffix, for a file made of one of them."""
+        return f'{index:05d}'
+
+
+class FileInput(Input):
+    """A video file or pictures.
+
+    Raises:
+        DataError: None of the frames asked for is there.
+    """
+
+    def __init__(self, source: FrameSource, reading: Reading) -> None:
+        self._source, self._all = source, range(len(source))
+        self._chosen = self._all[reading.start:reading.end]
+        if not self._chosen:
+            raise DataError(f'{source.path} has {len(source)} frames: there is none from {reading.start} to '
+                            f'{reading.end or len(source)}')
+        self.name, self.length = str(source.path), len(self._chosen)
+        self.presentation = source.presentation
+        if isinstance(source, FolderSource) and reading.fps is not None:
+            self.presentation = Presentation.of_rate(reading.fps)
+        elif reading.fps is not None:
+            raise ConfigError(f'--fps {reading.fps:g}: {source.path} has frame times of its own, which are kept; --fps '
+                              'is for pictures, raw frames and cameras')
+        first, end = self._time(self._chosen.start), self._time(self._chosen.stop)
+        self.audio = None
+        if reading.audio and isinstance(source, VideoSource):
+            audio = AudioCopy(source.path, first if reading.start else None, None if reading.end is None else end)
+            self.audio = audio if audio.streams else None
+        self.origin = first
+        if not reading.start:  # what comes before time 0, the preparation of some audio codecs, stays there
+            begins = None if self.audio is None else self.audio.begins
+            self.origin = max(Fraction(0), first if begins is None else min(first, begins))
+
+    def _time(self, index: int) -> Fraction:
+        """When a frame appears, in seconds, or that after the last would."""
+        last = len(self._all) - 1
+        over = max(0, index - last) * self.presentation.step
+        return (self._source.time(min(index, last)) + over) * self.presentation.unit
+
+    @property
+    def whole_length(self) -> int:
+        """Frames of the file, whichever were chosen."""
+        return len(self._all)
+
+    def reads(self, raw: bool) -> Iterator[Read]:
+        for i in self._chosen:
+            try:
+                pixels = self._source.read([i], raw=raw)[0]
+            except DataError as error:
+                pixels = error
+            yield Read(i, self._source.time(i), pixels)
+
+    def file_name(self, index: int) -> str:
+        return self._source.names[index] if self._source.has_file_names else super().file_name(index)
+
+
+class LiveInput(Input):
+    """What comes once: the frames before the first one asked for are read and let go at once.
+
+    Raises:
+        DataError: It ended before.
+    """
+
+    def __init__(self, source: LiveSource, reading: Reading) -> None:
+        self._frames = enumerate(source)
+        self._first = next(islice(self._frames, reading.start, None), None)
+        if self._first is None:
+            raise DataError(f'{source.name} ended before frame {reading.start}')
+        self._count = None if reading.end is None else reading.end - reading.start
+        self.name, self.presentation, self.length = source.name, source.presentation, self._count
+        self.origin = self._first[1][0] * self.presentation.unit
+        self.audio = source.audio
+        if self.audio is not None:
+            self.audio.start = self.origin
+
+    def reads(self, raw: bool) -> Iterator[Read]:
+        for index, (time, pixels) in islice(self._all(), self._count):
+            if isinstance(pixels, np.ndarray) and not raw:
+                pixels = to_rgb8(pixels, f'{self.name}, frame {index}')
+            yield Read(index, time, pixels)
+
+    def _all(self) -> Iterator[tuple[int, tuple[int, np.ndarray | DataError]]]:
+        yield self._first
+        yield from self._frames
+
+
+def open_input(text: str, reading: Reading) -> Input:
+    """Open whatever a text names.
+
+    Args:
+        text: A video file, a folder of pictures (or of a data set's video), a picture, a pattern of pictures
+            (``shots/*.png``), ``-`` for the standard input, a named pipe, ``camera:0`` or ``/dev/video0``, or a URL.
+        reading: How to read it.
+
+    Raises:
+        ConfigError: An option does not fit.
+        DataError: There is no such thing, or it cannot be read.
+    """
+    if not 0 <= reading.start < (sys.maxsize if reading.end is None else reading.end):
+        raise ConfigError(f'frames from {reading.start} to {reading.end}: expected 0 <= start < end')
+    if is_live(text):
+        # In a thread: a stream that does not come could not be interrupted here.
+        return next(prefetch((LiveInput(_open_live(text, reading), reading) for _ in range(1)), depth=1))
+    if reading.size is not None:
+        raise ConfigError(f'--size is for raw frames on a pipe and for cameras; {text} has a size of its own')
+    return FileInput(find_source(text), reading)
+
+
+def is_live(text: str) -> bool:
+    """Whether a text names something that can be read only once."""
+    if text == '-' or '://' in text or text.startswith(('camera:', '/dev/video')):
+        return True
+    try:
+        return stat.S_ISFIFO(os.stat(text).st_mode)
+    except OSError:
+        return False
+
+
+def find_source(text: str) -> FrameSource:
+    """The file, the folder or the pictures that a text names.
+
+    Raises:
+        DataError: There is no such thing, or it holds no pictures.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return open_source(path, 'frames') or FolderSource(path)
+    if path.is_file():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return FolderSource(path.parent, glob.escape(path.name))
+        return VideoSource(path)
+    if glob.has_magic(path.name) and path.parent.is_dir():
+        return FolderSource(path.parent, path.name)
+    raise DataError(f'there is no file or folder {text}; expected a video, a folder of pictures, a picture, a pattern '
+                    "in quotes ('shots/*.png'), - for a pipe, camera:0, or a URL")
+
+
+def _open_live(text: str, reading: Reading) -> LiveSource:
+    if text.startswith(('camera:', '/dev/video')):
+        return open_camera(text.removeprefix('camera:'), reading.size, reading.fps)
+    pipe = '://' not in text
+    if pipe and reading.size is not None:
+        file = FileIO(0, closefd=False) if text == '-' else FileIO(text)
+        return RawPipe(file, reading.size, reading.fps or DEFAULT_FPS, 'the pipe' if text == '-' else text)
+    if reading.size is not None or reading.fps is not None:
+        raise ConfigError(f'{text}: --size and --fps are for raw frames (give --size, too) and cameras; a stream tells '
+                          'its own')
+    options = {'fflags': 'nobuffer', 'flags': 'low_delay'} if reading.low_delay else {}
+    if text.startswith('rtsp'):
+        options['rtsp_transport'] = 'tcp'  # whole frames rather than torn ones
+    return EncodedStream('pipe:0' if text == '-' else text, None, options, reading.audio, patient=pipe)

@@ -1,0 +1,63 @@
+"""Ends long work between two of its steps, when Ctrl-C is pressed or the system asks for it."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from types import FrameType, TracebackType
+from typing import TypeVar
+
+T = TypeVar('T')
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE = 2.0  # seconds
+
+
+class Interruption:
+    """While it is entered, SIGINT and SIGTERM wait until a step is done, and are not heard while work is put away.
+
+    A step that hangs is ended by a second signal, if that comes seconds later: a terminal and a launcher of processes
+    tell one wish twice. In a thread other than the main one, which never gets a signal, all this does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._asked: float | None = None  # when
+        self._waiting = self._ending = False
+
+    def __enter__(self) -> 'Interruption':
+        main = threading.current_thread() is threading.main_thread()
+        self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS} if main else {}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def between(self, items: Iterable[T]) -> Iterator[T]:
+        """The same items; an interruption comes while one is waited for.
+
+        Raises:
+            KeyboardInterrupt: It came.
+        """
+        iterator, end = iter(items), object()
+        while True:
+            self._waiting = True
+            if self._asked is not None:
+                self._end()
+            item = next(iterator, end)
+            self._waiting = False
+            if item is end:
+                return
+            yield item
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self._ending:
+            return
+        now = time.monotonic()
+        if self._waiting or (self._asked is not None and now - self._asked > _PATIENCE):
+            self._end()
+        self._asked = self._asked or now
+
+    def _end(self) -> None:
+        self._ending = True
+        raise KeyboardInterrupt
