@@ -3,9 +3,9 @@
 Legend: N batch, T time, C condition channels, c channels of one map, H height, W width, s scale.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from torch import Tensor
@@ -138,8 +138,9 @@ class ClipContext:
     fake_scores: list[Score] | None = None
     ping_pong: bool = False  # the clip runs forward and back again: frame i equals frame T-1-i
     frames: Tensor | None = None  # (N, T, 3, H*s, W*s) the untouched source frames: the target, or the virtual render
+    judge: Callable[[Tensor], list[Score]] | None = None  # in its own phase: the discriminator, of another clip
 
-    def need(self, name: str, who: str) -> Tensor | list[Score]:
+    def need(self, name: str, who: str) -> Any:
         """The value called ``name``.
 
         Raises:
@@ -156,6 +157,7 @@ _REMEDY = {
     'image': "name the 3-channel degraded frame with model.image='<modality>'",
     'pred': 'run the generator first',
     'frames': 'train on clips with frames',
+    'judge': 'configure model.discriminator, or leave this loss out',
     'flow': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'flow_back': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'real_scores': 'configure model.discriminator, or leave this loss out',

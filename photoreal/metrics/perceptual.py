@@ -1,22 +1,17 @@
 """How alike prediction and real frame look to a network trained on photographs: LPIPS, tLP, feature distances."""
 
-from importlib.resources import files
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.registry import METRICS
 from torch import Tensor
 
-from photoreal.errors import ConfigError
 from photoreal.metrics.fidelity import ground_truth
 from photoreal.metrics.networks import NetworkMetric
 from photoreal.metrics.protocols import get_protocol
 from photoreal.models.features import build_features
-from photoreal.registry import suggest
+from photoreal.models.lpips import LPIPSNet, check_net
 from photoreal.structures import FrameResult
-
-LPIPS_NETS = {'alex': 'alexnet', 'vgg': 'vgg16'}
 
 
 class DeepDistance(NetworkMetric):
@@ -96,22 +91,16 @@ class LPIPS(DeepDistance):
 
     def __init__(self, domain: str = 'real', protocol: str = 'plain', net: str = 'alex', weights: str | None = None,
                  prefix: str | None = None, required: bool = False, batch_size: int = 4) -> None:
-        if net not in LPIPS_NETS:
-            raise ConfigError(f'LPIPS: net={net!r} is unknown{suggest(str(net), LPIPS_NETS)}')
+        check_net(net, 'LPIPS')
         self.net, self.weights = net, weights
         super().__init__(domain, protocol, prefix, required, batch_size)
 
     def build(self) -> None:
-        backbone = LPIPS_NETS[self.net]
-        self.features = build_features(backbone, weights=self.weights).to(self.device)
-        with (files('photoreal') / 'assets' / 'lpips_v0.1_heads.npz').open('rb') as file, np.load(file) as heads:
-            self._heads = [torch.from_numpy(heads[f'{backbone}.{i}']).view(1, -1, 1, 1).to(self.device)
-                           for i in range(len(self.features.layers))]
+        self._lpips = LPIPSNet(self.net, self.weights).to(self.device)
+        self.features = self._lpips.features
 
     def distance(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
-        terms = [(head * (_unit(x) - _unit(y)).square()).sum(1).mean((1, 2))
-                 for head, x, y in zip(self._heads, a, b, strict=True)]
-        return torch.stack(terms).sum(0)
+        return self._lpips.compare(a, b)
 
 
 @METRICS.register_module()
@@ -154,8 +143,3 @@ class FeatureDistance(DeepDistance):
         terms = [(1 - F.cosine_similarity(x, y, dim=1)).where((x != y).any(1), 0).mean((1, 2))
                  for x, y in zip(a, b, strict=True)]
         return torch.stack(terms).mean(0).clamp(min=0)
-
-
-def _unit(x: Tensor) -> Tensor:
-    """Features (N, C, h, w) with vectors of unit length; the constant is the published code's."""
-    return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)

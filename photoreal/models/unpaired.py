@@ -91,12 +91,15 @@ class UnpairedBranch(nn.Module):
             raise ConfigError(f'model.unpaired.keep={keep}: expected a share in (0, 1]')
         chosen = USUAL_LOSSES if losses is None else losses
         self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in chosen.items() if cfg is not None})
+        self.has_critic = any(loss.trains_discriminator for loss in self.losses.values())
         if not self.losses:
             raise ConfigError('model.unpaired.losses has none that is not None: configure at least one, or set '
                               'unpaired=None')
+        if not self.has_critic and any(loss.penalises_discriminator for loss in self.losses.values()):
+            raise ConfigError('model.unpaired.losses penalise a critic, but none of them trains it: add '
+                              "adversarial=dict(type='AdversarialLoss'), or leave the penalty out")
         self.critic_config = critic or USUAL_CRITIC
         self.crop_size, self.frames, self.keep = crop_size, frames, keep
-        self.has_critic = any(loss.trains_discriminator for loss in self.losses.values())
         if self.has_critic:
             self.features = build_features(backbone, [layer], weights)
             with torch.no_grad():

@@ -5,6 +5,7 @@ Legend: N batch, T time, C condition channels, H height, W width, s scale.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -108,8 +109,9 @@ class VideoGAN(BaseModel):
         if not self.losses:
             raise ConfigError('model.losses has none that is not None: configure at least one, such as '
                               "pixel=dict(type='PixelLoss')")
-        players = [name for name, loss in self.losses.items() if loss.trains_discriminator]
-        if self.discriminator is not None and not players:
+        players = [name for name, loss in self.losses.items()
+                   if loss.trains_discriminator or loss.penalises_discriminator]
+        if self.discriminator is not None and not any(loss.trains_discriminator for loss in self.losses.values()):
             raise ConfigError('model.discriminator is configured, but none of model.losses trains it: add '
                               "adversarial=dict(type='AdversarialLoss'), or set discriminator=None")
         if self.discriminator is None and players:
@@ -172,9 +174,9 @@ class VideoGAN(BaseModel):
                 virtual.fake_scores = _module(self.critic)(pairs.cut(virtual.pred), judged)
             logs |= {'c_match': pairs.likeness, 'g_virtual_fake': _mean_logit(virtual.fake_scores)}
         with wrapper.optim_context(self.generator):
-            terms = {name: loss(context) for name, loss in self.losses.items()}
+            terms = _terms(self.losses, context)
             if virtual is not None:
-                terms |= {f'virtual_{name}': loss(virtual) for name, loss in self.unpaired.losses.items()}
+                terms |= {f'virtual_{name}': term for name, term in _terms(self.unpaired.losses, virtual).items()}
         total = sum(terms.values())
         wrapper.update_params(total)
         logs |= {f'g_{name}': term.detach() for name, term in terms.items()}
@@ -231,6 +233,10 @@ class VideoGAN(BaseModel):
             context.fake_scores = net(context.pred, context)
             players: list[Loss] = [loss for loss in losses.values() if loss.trains_discriminator]
             total = sum(loss.discriminator_loss(context) for loss in players)
+            context.judge = partial(net, context=context)
+            total += sum(loss(context) for loss in losses.values()
+                         if loss.penalises_discriminator and int(updates) % loss.every == 0)
+            context.judge = None
         lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)
         all_reduce(lead, op='mean')  # all processes must decide alike
         due = self.update_threshold is None or bool(lead < self.update_threshold)
@@ -298,6 +304,11 @@ def _with(derived: dict[str, Any], cfg: dict[str, Any], who: str) -> dict[str, A
             raise ConfigError(f'model.{who}.{key}={cfg[key]} is derived from the modalities and the generator '
                               f'({derived[key]}): remove it')
     return {**cfg, **derived}
+
+
+def _terms(losses: nn.ModuleDict, context: ClipContext) -> dict[str, Tensor]:
+    """Name -> value of the losses that the generator is trained with."""
+    return {name: loss(context) for name, loss in losses.items() if not loss.penalises_discriminator}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from photoreal.errors import ConfigError
 from photoreal.structures import ClipContext, Score
@@ -31,6 +32,16 @@ class Discriminator(BaseModule):
         """
 
 
+def spectrally_normed(net: nn.Module) -> nn.Module:
+    """The same network, the weights of its convolutions and linear layers divided by their spectral norm.
+
+    Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018 (arXiv 1802.05957).
+    """
+    for layer in [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.Linear))]:
+        spectral_norm(layer)
+    return net
+
+
 class TecoTrunk(nn.Module):
     """The convolutional body of TecoGAN's discriminators: four halvings, each with its feature map.
 
@@ -38,21 +49,28 @@ class TecoTrunk(nn.Module):
         in_channels: Channels of the stacked input.
         spatial_size: Side of the square training crop (pixels of the prediction), for the published fully
             connected verdict; None: a convolution gives one logit a patch, and crops may have any size.
+        spectral: Whether the weights are divided by their spectral norm, in place of the batch's statistics (Miyato
+            et al., ICLR 2018, arXiv 1802.05957).
     """
 
-    def __init__(self, in_channels: int, spatial_size: int | None) -> None:
+    def __init__(self, in_channels: int, spatial_size: int | None, spectral: bool = False) -> None:
         super().__init__()
         self.conv_in = nn.Sequential(nn.Conv2d(in_channels, 64, 3, padding=1), nn.LeakyReLU(0.2, inplace=True))
         sizes = [(64, 64), (64, 64), (64, 128), (128, 256)]
-        self.blocks = nn.ModuleList([self._block(cin, cout) for cin, cout in sizes])
+        self.blocks = nn.ModuleList([self._block(cin, cout, spectral) for cin, cout in sizes])
         self.spatial_size = spatial_size
         if spatial_size is None:
             self.head = nn.Conv2d(256, 1, 3, padding=1)
         else:
             self.head = nn.Sequential(nn.Flatten(), nn.Linear(256 * (spatial_size // 16) ** 2, 1))
+        if spectral:
+            spectrally_normed(self)
 
     @staticmethod
-    def _block(in_channels: int, out_channels: int) -> nn.Sequential:
+    def _block(in_channels: int, out_channels: int, spectral: bool) -> nn.Sequential:
+        if spectral:
+            return nn.Sequential(nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1),
+                                 nn.LeakyReLU(0.2, inplace=True))
         return nn.Sequential(nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False),
                              nn.BatchNorm2d(out_channels), nn.LeakyReLU(0.2, inplace=True))
 

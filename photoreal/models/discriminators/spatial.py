@@ -20,14 +20,15 @@ class SpatialDiscriminator(Discriminator):
             connected verdict; None: one logit a patch, for crops of any size.
         conditional: Whether it sees the condition too.
         upsample: 'bilinear' or 'bicubic': how the condition is enlarged to the prediction's size.
+        spectral: Whether weights are normed in place of batches, see :class:`TecoTrunk`.
     """
 
     def __init__(self, in_channels: int, scale: int = 1, spatial_size: int | None = None, conditional: bool = True,
-                 upsample: str = 'bilinear', init_cfg: dict | None = None) -> None:
+                 upsample: str = 'bilinear', spectral: bool = False, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.conditional = conditional and in_channels > 0
         self.upsample = Upsample(scale, upsample)
-        self.trunk = TecoTrunk(3 + (in_channels if self.conditional else 0), spatial_size)
+        self.trunk = TecoTrunk(3 + (in_channels if self.conditional else 0), spatial_size, spectral)
 
     def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
         frames = clip.flatten(0, 1)  # (N*T, 3, H*s, W*s)

@@ -26,16 +26,17 @@ class SpatioTemporalDiscriminator(Discriminator):
             connected verdict; None: one logit a patch, for crops of any size.
         border_crop: Share of the warped frames' side that is kept: warping knows nothing beyond the border.
         upsample: 'bilinear' or 'bicubic': how flow and condition are enlarged to the prediction's size.
+        spectral: Whether weights are normed in place of batches, see :class:`TecoTrunk`.
     """
 
     def __init__(self, in_channels: int, scale: int = 1, spatial_size: int | None = None, border_crop: float = 0.75,
-                 upsample: str = 'bilinear', init_cfg: dict | None = None) -> None:
+                 upsample: str = 'bilinear', spectral: bool = False, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if not 0 < border_crop <= 1:
             raise ConfigError(f'SpatioTemporalDiscriminator: border_crop={border_crop}: expected a share in (0, 1]')
         self.scale, self.border_crop = scale, border_crop
         self.upsample = Upsample(scale, upsample)
-        self.trunk = TecoTrunk(3 * (3 + 3 + in_channels), spatial_size)
+        self.trunk = TecoTrunk(3 * (3 + 3 + in_channels), spatial_size, spectral)
 
     def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
         n, t = clip.shape[:2]

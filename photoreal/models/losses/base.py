@@ -21,10 +21,15 @@ class Loss(nn.Module):
     Attributes:
         needs_ping_pong: Whether the clip must run forward and back again; VideoGAN then arranges that.
         trains_discriminator: Whether :meth:`discriminator_loss` is what the discriminator is trained with.
+        penalises_discriminator: Whether the loss is the discriminator's alone: it is added to what that is trained
+            with, and the generator is not trained with it.
+        every: Such a penalty is only computed at every so many updates of the discriminator.
     """
 
     needs_ping_pong: bool = False
     trains_discriminator: bool = False
+    penalises_discriminator: bool = False
+    every: int = 1
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
@@ -32,7 +37,7 @@ class Loss(nn.Module):
 
     @abstractmethod
     def forward(self, context: ClipContext) -> Tensor:
-        """The generator's loss: a scalar, weight applied.
+        """The generator's loss, or the discriminator's penalty: a scalar, weight applied.
 
         Raises:
             ConfigError: The step has not computed what this loss needs.

@@ -25,12 +25,29 @@ class TestUnconditional(DiscriminatorContract):
         return SpatialDiscriminator(in_channels, scale, conditional=False)
 
 
+class TestSpectral(DiscriminatorContract):
+    lengths = (1, 2)
+
+    def make(self, in_channels, scale):
+        return SpatialDiscriminator(in_channels, scale, spectral=True)
+
+
 class TestFullyConnected(DiscriminatorContract):
     crops = ((32, 32),)
     lengths = (2,)
 
     def make(self, in_channels, scale):
         return SpatialDiscriminator(in_channels, scale, spatial_size=32 * scale, upsample='bicubic')
+
+
+def test_spectral_norm_bounds_every_layer():
+    net = SpatialDiscriminator(5, spectral=True)
+    for _ in range(20):
+        net(moving_clip(1, 1, 3, 32, 32), ClipContext(moving_clip(1, 1, 5, 32, 32)))
+    layers = [m for m in net.eval().modules() if isinstance(m, torch.nn.Conv2d)]
+    norms = [float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)) for layer in layers]
+    assert len(norms) == 6 and norms == pytest.approx([1] * 6, abs=0.05)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
 
 
 def test_each_frame_by_itself():

@@ -15,6 +15,13 @@ class TestSpatioTemporal(DiscriminatorContract):
         return SpatioTemporalDiscriminator(in_channels, scale)
 
 
+class TestSpectral(DiscriminatorContract):
+    scales = (1,)
+
+    def make(self, in_channels, scale):
+        return SpatioTemporalDiscriminator(in_channels, scale, spectral=True)
+
+
 class TestFullyConnected(DiscriminatorContract):
     crops = ((32, 32),)
     lengths = (4,)
