@@ -234,8 +234,7 @@ class VideoGAN(BaseModel):
             players: list[Loss] = [loss for loss in losses.values() if loss.trains_discriminator]
             total = sum(loss.discriminator_loss(context) for loss in players)
             context.judge = partial(net, context=context)
-            total += sum(loss(context) for loss in losses.values()
-                         if loss.penalises_discriminator and int(updates) % loss.every == 0)
+            total += sum(loss(context) for loss in losses.values() if loss.penalises_discriminator)
             context.judge = None
         lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)
         all_reduce(lead, op='mean')  # all processes must decide alike

@@ -23,13 +23,11 @@ class Loss(nn.Module):
         trains_discriminator: Whether :meth:`discriminator_loss` is what the discriminator is trained with.
         penalises_discriminator: Whether the loss is the discriminator's alone: it is added to what that is trained
             with, and the generator is not trained with it.
-        every: Such a penalty is only computed at every so many updates of the discriminator.
     """
 
     needs_ping_pong: bool = False
     trains_discriminator: bool = False
     penalises_discriminator: bool = False
-    every: int = 1
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()

@@ -18,7 +18,8 @@ class R1Loss(Loss):
 
     Args:
         weight: The published gamma / 2.
-        every: Updates of the discriminator from one penalty to the next; the penalty is scaled by as much.
+        every: Steps of training from one penalty to the next, which is scaled by as much; they are counted in the
+            checkpoint.
 
     Raises:
         ConfigError: ``every`` is below 1.
@@ -31,9 +32,14 @@ class R1Loss(Loss):
         if every < 1:
             raise ConfigError(f'R1Loss: every={every}: expected 1 or more')
         self.every = every
+        self.register_buffer('steps', torch.zeros((), dtype=torch.long))
 
     def forward(self, context: ClipContext) -> Tensor:
         target, judge = context.need('target', 'R1Loss'), context.need('judge', 'R1Loss')
+        due = int(self.steps) % self.every == 0
+        self.steps += 1
+        if not due:
+            return target.new_zeros(())
         clip = target.detach().requires_grad_()
         logits = sum(wide(score.logits).sum() for score in judge(clip))
         [gradient] = torch.autograd.grad(logits, clip, create_graph=True)

@@ -91,7 +91,7 @@ def test_penalty_teaches_the_discriminator_alone(penalty, discriminator):
     assert any(not torch.equal(a, b) for a, b in zip(found[0][1], found[1][1]))
 
 
-def test_lazy_penalty_comes_at_every_so_many_updates():
+def test_lazy_penalty_comes_at_every_so_many_steps():
     model = build(dict(adversarial=ADVERSARIAL, r1=dict(type='R1Loss', weight=1e4, every=3)), 'SpatialDiscriminator',
                   update_threshold=None)
     optimizers = wrappers(model, lr=0.0)
