@@ -144,7 +144,7 @@ def show(results: dict[str, Any]) -> None:
     print(f'FRNet x4, 64 channels, 10 blocks, 134x320: {frnet["flops"] / 1e9:.0f} GFLOP a frame, peak measured '
           f'{frnet["peak"] / 1e9:.0f} GFLOP/s')
     for name, way in frnet['ways'].items():
-        quality = '' if way['psnr'] is None else f', {way["psnr"]:.0f} dB'
+        quality = '' if way['psnr'] is None else f', {way["psnr"]:.1f} dB'
         print(f'  {name:32}{way["frames_per_second"]:6.2f} frames/s, x {way["times_plain"]:.2f}, '
               f'{way["share_of_peak"]:.0%} of the peak{quality}')
     print('Scale 1, 640x360, the step alone')

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch._inductor import config as inductor_config
 
 from photoreal.models.generators import Generator, State
 
@@ -19,7 +20,7 @@ class CompiledGenerator:
 
     def __init__(self, generator: Generator) -> None:
         self.generator, self.scale = generator, generator.scale
-        self._step = torch.compile(generator.step, dynamic=False, options={'freezing': True})
+        self._step = torch.compile(generator.step, dynamic=False)
 
     def init_state(self, condition: Tensor) -> State:
         """Blank state for streams of conditions like this one (N, C, H, W)."""
@@ -27,4 +28,6 @@ class CompiledGenerator:
 
     def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """As :meth:`photoreal.models.generators.base.Generator.step`, to float32 rounding."""
-        return self._step(condition, state)
+        # As an option of torch.compile it would come too late: the tracer asks for it as well.
+        with inductor_config.patch(freezing=True):
+            return self._step(condition, state)

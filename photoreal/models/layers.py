@@ -1,5 +1,6 @@
 """The few operations that several architectures share. Legend: N batch, c channels, H height, W width, s scale."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -7,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
+
+STRIP_BYTES = 8 * 2**20  # of the largest result within a strip of rows; measured: 6 to 16 MiB are about as quick
 
 
 def wide(x: Tensor) -> Tensor:
@@ -63,7 +66,8 @@ def space_to_depth(x: Tensor, scale: int) -> Tensor:
         return x
     n, c, height, width = x.shape
     x = x.reshape(n, c, height // scale, scale, width // scale, scale)  # (N, c, H, s, W, s)
-    return x.permute(0, 3, 5, 1, 2, 4).reshape(n, scale * scale * c, height // scale, width // scale)
+    x = x.permute(0, 2, 4, 3, 5, 1).reshape(n, height // scale, width // scale, scale * scale * c)
+    return x.permute(0, 3, 1, 2)  # channels innermost in memory, as the convolutions want them
 
 
 class Upsample(nn.Module):
@@ -103,6 +107,34 @@ class Upsample(nn.Module):
         x = x.transpose(1, 2).reshape(n * c, 1, s * height, width + 3)
         x = F.conv2d(x, kernels.view(s, 1, 1, 4))  # (N*c, s, H*s, W)
         return x.permute(0, 2, 3, 1).reshape(n, c, s * height, s * width)
+
+
+def in_strips(run: Callable[[Tensor], Tensor], x: Tensor, halo: int, growth: int = 1) -> Tensor:
+    """Run convolutions over one strip of rows after another, so that what they hand on stays in a CPU's cache.
+
+    Memory is what convolutions of large frames wait for on a CPU. Elsewhere, in training and in exported networks, the
+    input is run as it is. The result is the same, to rounding.
+
+    Args:
+        run: (N, c, H, W) -> (N, c', H*s, W*s), of convolutions that pad with zeros.
+        x: Its input.
+        halo: Rows of the input above and below a row that its output depends on.
+        growth: Bytes of the largest result within ``run``, over those of ``x``.
+    """
+    if x.device.type != 'cpu' or torch.is_grad_enabled() or torch.compiler.is_exporting():
+        return run(x)
+    height = x.shape[-2]
+    count = -(-x.nbytes * growth // STRIP_BYTES)
+    rows = max(-(-height // count), 2 * halo)
+    if rows >= height:
+        return run(x)
+    strips = []
+    for start in range(0, height, rows):
+        end, above = min(start + rows, height), min(start, halo)
+        out = run(x[..., start - above:end + halo, :])  # (N, c', (above + rows + below)*s, W*s)
+        scale = out.shape[-1] // x.shape[-1]
+        strips.append(out[..., above * scale:(above + end - start) * scale, :])
+    return torch.cat(strips, dim=-2)  # (N, c', H*s, W*s)
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from photoreal.bundle import TrainedModel
 from photoreal.inference import VideoEnhancer
@@ -25,12 +26,16 @@ def test_compiled_steps_agree_with_eager_ones():
     net = net.eval().to(memory_format=torch.channels_last)
     randomize(net)
     compiled, clip = CompiledGenerator(net), moving_clip(1, 3, 4, 19, 27)
+    counters.clear()
     with torch.inference_mode():
         eager, state = net.init_state(clip[:, 0]), compiled.init_state(clip[:, 0])
         for frame in clip.unbind(1):
             expected, eager = net.step(frame, eager)
             pred, state = compiled.step(frame, state)
             same(pred, expected, 'compiled and eager', 1e-4)
+    convolutions = sum(isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)) for m in net.modules())
+    assert counters['inductor']['mkldnn_conv_weight_pack_matcher_count'] == convolutions
+    assert counters['inductor']['mkldnn_unary_fusion_matcher_count'] > 0
 
 
 def test_a_compiled_enhancer_predicts_the_same():

@@ -7,7 +7,9 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from photoreal.errors import ConfigError
-from photoreal.models.layers import Upsample, backward_warp, conv3x3, space_to_depth, zero_init
+from photoreal.models.generators import FRNet, RecurrentUNet
+from photoreal.models.layers import Upsample, backward_warp, conv3x3, in_strips, space_to_depth, zero_init
+from photoreal.testing.networks import moving_clip, randomize, same
 
 
 def constant_flow(x: float, y: float, height: int, width: int, n: int = 1) -> torch.Tensor:
@@ -159,3 +161,35 @@ def test_exported_warping_serves_any_size():
         program = torch.export.export(Warp(), traced, dynamic_shapes=(free, free), strict=False).module()
     x, flow = torch.rand(1, 2, 21, 18), 3 * torch.randn(1, 2, 21, 18)
     torch.testing.assert_close(program(x, flow), backward_warp(x, flow), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('net', [
+    lambda: FRNet(3, mid_channels=4, num_blocks=2, flow_channels=4, skip=(0, 3)),
+    lambda: FRNet(3, mid_channels=4, num_blocks=2, flow_channels=4, skip=(0, 3), scale=4),
+    lambda: RecurrentUNet(3, width=4, fold=1, blocks=(2, 2), skip=(0, 3))])
+def test_generators_in_strips_make_the_same(net, monkeypatch):
+    net, clip = net().eval(), moving_clip(2, 3, 3, 51, 16)
+    randomize(net)
+    expected = net(clip).pred  # training knows no strips
+    monkeypatch.setattr('photoreal.models.layers.STRIP_BYTES', 1)
+    state = net.init_state(clip[:, 0])
+    with torch.inference_mode():
+        for i in range(3):
+            pred, state = net.step(clip[:, i], state)
+            same(pred, expected[:, i], f'frame {i}')
+
+
+def test_strips_grow_with_the_rows_that_an_output_depends_on(monkeypatch):
+    monkeypatch.setattr('photoreal.models.layers.STRIP_BYTES', 1)
+    heights = []
+
+    def run(x):
+        heights.append(x.shape[-2])
+        return x
+
+    x = torch.rand(1, 1, 20, 3)
+    with torch.no_grad():
+        assert torch.equal(in_strips(run, x, halo=3), x)
+    assert heights == [9, 12, 11, 5]
+    in_strips(run, x, halo=3)
+    assert heights[-1] == 20

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from photoreal.errors import ConfigError, DataError
 from photoreal.models.generators.base import Generator, State
-from photoreal.models.layers import Upsample, backward_warp, conv3x3, space_to_depth, zero_init
+from photoreal.models.layers import Upsample, backward_warp, conv3x3, in_strips, space_to_depth, zero_init
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
@@ -52,9 +52,17 @@ class FlowNet(nn.Module):
             x = F.max_pool2d(level(x), 2)
         for level in self.decoder:
             x = F.interpolate(level(x), scale_factor=2, mode='bilinear', align_corners=False)
-        flow = torch.tanh(self.flow(x)) * MAX_FLOW
+        flow = torch.tanh(self._flow(x)) * MAX_FLOW
         # Pooling drops what exceeds a multiple of 8; the published network mirrors the flow into that rim.
         return F.pad(flow, (0, width % FLOW_GRID, 0, height % FLOW_GRID), mode='reflect')
+
+    def _flow(self, x: Tensor) -> Tensor:
+        """(N, 2w, H, W) -> (N, 2, H, W), never in half precision, whose steps would be large parts of a pixel."""
+        x, last = self.flow[:2](x), self.flow[2]
+        if x.dtype == last.weight.dtype:
+            return last(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return last(x.to(last.weight.dtype))
 
 
 class ResidualBlock(nn.Module):
@@ -65,7 +73,7 @@ class ResidualBlock(nn.Module):
         self.conv = nn.Sequential(conv3x3(channels, channels), nn.ReLU(inplace=True), conv3x3(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x)
+        return in_strips(lambda strip: self.conv(strip).add_(strip), x, halo=2)
 
 
 @GENERATORS.register_module()
@@ -140,12 +148,13 @@ class FRNet(Generator):
 
     def _enlarge(self, flow: Tensor) -> Tensor:
         """(N, 2, H, W) in pixels of the condition -> (N, 2, H*s, W*s) in pixels of the prediction."""
-        return self.scale * self.upsample(flow)
+        return self.upsample(self.scale * flow.contiguous())
 
     def _refine(self, condition: Tensor, warped: Tensor) -> Tensor:
         """One frame from its condition (N, C, H, W) and the last prediction, warped (N, 3, H*s, W*s)."""
         x = self.conv_in(torch.cat([condition, space_to_depth(warped, self.scale).to(condition.dtype)], dim=1))
-        pred = self.conv_out(self.conv_up(self.blocks(x)))
+        x = self.blocks(x)
+        pred = in_strips(lambda strip: self.conv_out(self.conv_up(strip)), x, halo=1, growth=self.scale**2)
         if self.skip is None:
             return pred
         return pred + self.upsample(condition[:, self.skip[0]:self.skip[1]])

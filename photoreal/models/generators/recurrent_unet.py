@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
-from photoreal.models.layers import Upsample, backward_warp, conv3x3, wide, zero_init
+from photoreal.models.layers import Upsample, backward_warp, conv3x3, in_strips, wide, zero_init
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
@@ -57,7 +57,7 @@ class Block(nn.Module):
         self.body = nn.Sequential(conv3x3(channels, channels), nn.ReLU(inplace=True), conv3x3(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        return in_strips(lambda strip: self.body(strip).add_(strip), x, halo=2)
 
 
 @GENERATORS.register_module()
