@@ -19,8 +19,11 @@ from photoreal.errors import DataError
 from photoreal.inference.dtypes import choose_dtype
 from photoreal.inference.prefetch import prefetch
 from photoreal.inference.tiles import Tiled, Whole
+from photoreal.inference.together import Together
+from photoreal.inference.transfer import Arriving, send_frames
 from photoreal.modalities import Modality, without
 from photoreal.models.compiled import CompiledGenerator
+from photoreal.models.generators import State
 
 
 class VideoEnhancer:
@@ -37,6 +40,8 @@ class VideoEnhancer:
         reset_at_cuts: Whether the state starts anew at scene cuts, which are detected.
         compiled: Compile the network: the first frame takes a minute or so, all others less time.
         leave_out: Names of modalities to do without, which a model allows that was trained with dropout.
+        streams: How many videos are predicted at once: calls of this object that run in as many threads have their
+            frames computed as one batch.
 
     Raises:
         ConfigError: An argument is out of range.
@@ -45,7 +50,7 @@ class VideoEnhancer:
 
     def __init__(self, model: TrainedModel, device: str | None = None, dtype: str = 'auto', tile: int | None = None,
                  overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False,
-                 leave_out: Collection[str] = ()) -> None:
+                 leave_out: Collection[str] = (), streams: int = 1) -> None:
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         self.dtype = choose_dtype(dtype, self.device)
         self.preprocessor = model.preprocessor
@@ -56,6 +61,9 @@ class VideoEnhancer:
             generator = CompiledGenerator(generator)
         self.stepper = Whole(generator) if tile is None else Tiled(generator, tile, overlap)
         self.reset_at_cuts = reset_at_cuts
+        self._together = Together(self._step_all) if streams > 1 else None
+        # A GPU is given its next frame before the last one is waited for.
+        self._behind = 1 if self.device.type == 'cuda' else 0
 
     def __call__(self, frames: Iterable[np.ndarray],
                  recorded: Mapping[str, Iterable[np.ndarray]] | None = None) -> Iterator[np.ndarray]:
@@ -81,19 +89,31 @@ class VideoEnhancer:
                             f'(--modality {missing[0]}=path)')
         self.preprocessor.check_given(modalities)
         frames = _with_cuts(frames) if self.reset_at_cuts else ((frame, False) for frame in frames)
-        state = None
-        for maps, starts_scene in prefetch(self._compute(frames, modalities, recorded), depth=4):
-            pred, state = self._step(maps, None if starts_scene else state)
-            yield pred  # outside of inference mode, which would be the caller's too
+        state, waiting = None, deque()
+        with self._together.member() if self._together else nullcontext():
+            for maps, starts_scene in prefetch(self._compute(frames, modalities, recorded), depth=4):
+                arriving, state = self._step(maps, None if starts_scene else state)
+                waiting.append(arriving)
+                if len(waiting) > self._behind:
+                    yield waiting.popleft().wait()  # outside of inference mode, which would be the caller's too
+            while waiting:
+                yield waiting.popleft().wait()
 
     @torch.inference_mode()
-    def _step(self, maps: dict[str, Tensor], state: Any) -> tuple[np.ndarray, Any]:
+    def _step(self, maps: dict[str, Tensor], state: Any) -> tuple[Arriving, Any]:
         """Predict one frame; no state: from a blank one."""
         condition = self.preprocessor.encode({name: one.to(self.device, non_blocking=True)[None]
                                               for name, one in maps.items()})  # (1, C, H, W)
+        if self._together:
+            return self._together.step(condition, state)
+        [arriving], state = self._step_all(condition, state)
+        return arriving, state
+
+    def _step_all(self, condition: Tensor, state: State | None) -> tuple[list[Arriving], State]:
+        """One frame of each of N streams: conditions (N, C, H, W) -> N predictions and the state of all."""
         with nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype):
             pred, state = self.stepper.step(condition, self.stepper.init_state(condition) if state is None else state)
-        return to_frame(pred), state
+        return send_frames(pred), state
 
     def _compute(self, frames: Iterator[tuple[np.ndarray, bool]], modalities: Mapping[str, Modality],
                  recorded: Mapping[str, Iterable[np.ndarray]]) -> Iterator[tuple[dict[str, Tensor], bool]]:
@@ -118,7 +138,8 @@ class VideoEnhancer:
                 if starts_scene:
                     windows[name].clear()
                 windows[name].append(given)
-                maps[name] = _map(name, modality, np.stack(windows[name]), params[name], i)
+                made = _map(name, modality, np.stack(windows[name]), params[name], i)
+                maps[name] = made.pin_memory() if self.device.type == 'cuda' else made
             yield maps, starts_scene
 
 
@@ -130,11 +151,6 @@ def _map(name: str, modality: Modality, window: np.ndarray, params: dict[str, An
         if modality.folder is None:
             raise
         raise DataError(f"modality '{name}', map {i}: {error}") from error
-
-
-def to_frame(pred: Tensor) -> np.ndarray:
-    """(1, 3, H, W) in [0, 1] -> (H, W, 3) uint8."""
-    return (pred[0].float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def _with_cuts(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:

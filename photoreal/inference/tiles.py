@@ -1,10 +1,9 @@
 """How a generator steps through frames: whole, or in tiles that each keep their own state.
 
-Legend: C condition channels, H height, W width, s scale.
+Legend: N batch, C condition channels, H height, W width, s scale, h and w the size of a tile.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,12 +19,12 @@ class Whole:
     def __init__(self, generator: Generator | CompiledGenerator) -> None:
         self.generator = generator
 
-    def init_state(self, condition: Tensor) -> Any:
-        """Blank state for frames like ``condition`` (1, C, H, W)."""
+    def init_state(self, condition: Tensor) -> State:
+        """Blank state for frames like ``condition`` (N, C, H, W)."""
         return self.generator.init_state(condition)
 
-    def step(self, condition: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One frame (1, C, H, W) -> (1, 3, H*s, W*s) and the next state."""
+    def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
+        """One frame (N, C, H, W) -> (N, 3, H*s, W*s) and the next state."""
         return self.generator.step(condition, state)
 
 
@@ -33,7 +32,7 @@ class Whole:
 class _Tile:
     rows: slice
     columns: slice
-    weight: Tensor  # (h*s, w*s)
+    weight: Tensor  # (h*s, w*s), in sum 1 over all tiles of a pixel
 
     def scaled(self, scale: int) -> tuple[slice, slice]:
         return tuple(slice(part.start * scale, part.stop * scale) for part in (self.rows, self.columns))
@@ -52,29 +51,41 @@ class Tiled:
         if not 0 <= overlap < side:
             raise ConfigError(f'tiles of {side} pixels that overlap by {overlap}: expected 0 <= overlap < tile')
         self.generator, self.side, self.overlap = generator, side, overlap
+        self._tiles: dict[tuple[int, int, torch.device], list[_Tile]] = {}
 
-    def init_state(self, condition: Tensor) -> list[tuple[_Tile, State]]:
-        """Tiles with their blank states."""
-        height, width = condition.shape[-2:]
-        tiles = [_Tile(rows, columns, self._weight(rows, columns, height, width).to(condition.device))
-                 for rows in _spans(height, self.side, self.overlap)
-                 for columns in _spans(width, self.side, self.overlap)]
-        return [(tile, self.generator.init_state(condition[..., tile.rows, tile.columns])) for tile in tiles]
+    def init_state(self, condition: Tensor) -> State:
+        """Blank states of all tiles of frames like ``condition`` (N, C, H, W), under the names ``<tile>.<name>``."""
+        return {f'{i}.{name}': value for i, tile in enumerate(self._tiles_of(condition))
+                for name, value in self.generator.init_state(condition[..., tile.rows, tile.columns]).items()}
 
-    def step(self, condition: Tensor, state: list[tuple[_Tile, State]]) -> tuple[Tensor, list[tuple[_Tile, State]]]:
-        """One frame (1, C, H, W) -> (1, 3, H*s, W*s) and the next states."""
+    def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
+        """One frame (N, C, H, W) -> (N, 3, H*s, W*s) and the next states."""
         scale = self.generator.scale
         height, width = (side * scale for side in condition.shape[-2:])
-        total = condition.new_zeros(1, 3, height, width)
-        weights = condition.new_zeros(height, width)
-        states = []
-        for tile, before in state:
-            pred, after = self.generator.step(condition[..., tile.rows, tile.columns], before)
+        total, after = condition.new_zeros(len(condition), 3, height, width), {}
+        names = [key.removeprefix('0.') for key in state if key.startswith('0.')]
+        for i, tile in enumerate(self._tiles_of(condition)):
+            pred, states = self.generator.step(condition[..., tile.rows, tile.columns],
+                                               {name: state[f'{i}.{name}'] for name in names})
             rows, columns = tile.scaled(scale)
             total[..., rows, columns] += pred * tile.weight
-            weights[rows, columns] += tile.weight
-            states.append((tile, after))
-        return total / weights, states
+            after.update({f'{i}.{name}': value for name, value in states.items()})
+        return total, after
+
+    def _tiles_of(self, condition: Tensor) -> list[_Tile]:
+        height, width = condition.shape[-2:]
+        key = height, width, condition.device
+        if key not in self._tiles:
+            spans = [(rows, columns) for rows in _spans(height, self.side, self.overlap)
+                     for columns in _spans(width, self.side, self.overlap)]
+            tiles = [_Tile(*span, self._weight(*span, height, width)) for span in spans]
+            scale = self.generator.scale
+            total = torch.zeros(height * scale, width * scale)
+            for tile in tiles:
+                total[tile.scaled(scale)] += tile.weight
+            self._tiles[key] = [_Tile(tile.rows, tile.columns,
+                                      (tile.weight / total[tile.scaled(scale)]).to(condition.device)) for tile in tiles]
+        return self._tiles[key]
 
     def _weight(self, rows: slice, columns: slice, height: int, width: int) -> Tensor:
         """(h*s, w*s): 1 inside, falling towards sides that have a neighbour."""

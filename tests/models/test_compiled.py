@@ -34,7 +34,7 @@ def test_compiled_steps_agree_with_eager_ones():
             pred, state = compiled.step(frame, state)
             same(pred, expected, 'compiled and eager', 1e-4)
     convolutions = sum(isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)) for m in net.modules())
-    assert counters['inductor']['mkldnn_conv_weight_pack_matcher_count'] == convolutions
+    assert counters['inductor']['mkldnn_conv_weight_pack_matcher_count'] >= convolutions
     assert counters['inductor']['mkldnn_unary_fusion_matcher_count'] > 0
 
 
