@@ -1,6 +1,8 @@
 """What every command-line tool does: errors as messages instead of tracebacks, exit codes, shared options.
 
-Exit codes: 0 done, 1 a fault in config, data or checkpoint, 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 a fault in config, data or checkpoint, 2 wrong usage, 130 interrupted by Ctrl-C, 138 and 143 ended
+by SIGUSR1 and SIGTERM: 128 + the signal's number, which is what a shell gives for a program that does not handle it. So
+a scheduler sees the same whether the signal came in training, and the run was saved, or before it.
 """
 
 import argparse
@@ -10,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from photoreal.errors import PhotorealError
+from photoreal.errors import Interrupted, PhotorealError
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -22,6 +24,9 @@ def run_tool(main: Callable[[], None]) -> None:
         code = end.code
     except PhotorealError as error:
         code = f'error: {message(error)}'
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        code = 128 + error.signal
     except KeyboardInterrupt as stop:
         print(str(stop) or 'interrupted', file=sys.stderr)
         code = 130

@@ -22,3 +22,15 @@ class DataError(PhotorealError):
 
 class CheckpointError(PhotorealError):
     """A checkpoint or weights file that is missing, damaged or does not fit."""
+
+
+class Interrupted(Exception):
+    """A signal has stopped a run in good order; its state is saved.
+
+    Attributes:
+        signal: The signal's number.
+    """
+
+    def __init__(self, signal: int, message: str) -> None:
+        super().__init__(message)
+        self.signal = signal

@@ -8,8 +8,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=3,
-                    save_best='real/psnr', rule='greater'))
+    checkpoint=dict(type='RunCheckpointHook', interval=1000, max_keep_ckpts=3, save_best='real/psnr'))
 custom_hooks = [dict(type='PreviewHook'), dict(type='MetricsJsonHook')]
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'

@@ -1,29 +1,69 @@
 """Checkpoints: written whole or not at all, read without running anything that is inside."""
 
+import errno
 import os
+import pickle
+import re
 import shutil
+import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, print_log
-from torch import nn
+from torch import Tensor, nn
 
 from photoreal.datasets.writers import atomic_path
 from photoreal.errors import CheckpointError
-from photoreal.structures import PARTS
 
 LATEST, BEST = 'latest.pth', 'best.pth'
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MARGIN = 1 << 20  # bytes of a checkpoint besides its tensors, at most
+_HISTORY = 1000  # values of each logged scalar that a checkpoint keeps; the log files have all
+_STATISTICS = ('min', 'max', 'current', 'mean')
 
 
-def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Save under a temporary name, flush to disk, rename; then point ``latest.pth`` or ``best.pth`` at it."""
-    with atomic_path(path) as temporary, temporary.open('wb') as file:
-        torch.save(checkpoint, file)
-        file.flush()
-        os.fsync(file.fileno())
-    _point(path.with_name(BEST if path.name.startswith('best_') else LATEST), path)
+def write_checkpoint(path: Path, checkpoint: dict[str, Any], link: str | None = LATEST) -> None:
+    """Save under a temporary name, flush to disk, rename; then point ``link``, a name beside it, at it.
+
+    Raises:
+        CheckpointError: There is no room for it; whatever lay there before still does.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    needed = sum(tensor.untyped_storage().nbytes() for tensor in _tensors(checkpoint)) + _MARGIN
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise CheckpointError(_no_room(path, needed, f'{free / 1e6:.1f} MB are free'))
+    try:
+        with atomic_path(path) as temporary, temporary.open('wb') as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if link is not None:
+            _point(path.with_name(link), path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:
+        # torch covers the system's error with one of its own, about a file that is not complete.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(cause, OSError) and cause.errno in FULL_DISK:
+            raise CheckpointError(_no_room(path, needed, cause.strerror)) from cause
+        raise
+
+
+def _no_room(path: Path, needed: int, found: str) -> str:
+    return (f'no room to save {path}: it needs {needed / 1e6:.1f} MB, and {found}. The checkpoints before it are '
+            'whole. Free some space, or move the work dir, and go on with --resume')
+
+
+def _tensors(node: Any) -> Iterator[Tensor]:
+    if isinstance(node, Tensor):
+        yield node
+    elif isinstance(node, dict | list | tuple):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _tensors(child)
 
 
 def _point(link: Path, target: Path) -> None:
@@ -32,6 +72,16 @@ def _point(link: Path, target: Path) -> None:
             temporary.symlink_to(target.name)
         except OSError:  # Windows lets few users make links
             shutil.copyfile(target, temporary)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names of its files survive a power failure, too."""
+    if os.name == 'posix':
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -49,18 +99,14 @@ def find_checkpoint(path: str | Path) -> Path:
 
 
 def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
-    """Load a checkpoint; only tensors and plain values are admitted.
+    """Load a checkpoint; only tensors and plain values are admitted, and the log history of MMEngine's own.
 
     Raises:
         CheckpointError: No such file, a damaged one, one that holds more than plain values, or no weights in it.
     """
     path = find_checkpoint(path)
-    try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # torch raises many kinds for what is no checkpoint
-        reason = ': '.join([type(error).__name__, *str(error).splitlines()[:1]])  # some say nothing, some a page
-        raise CheckpointError(f'{path} cannot be read as a checkpoint: it is damaged, or holds more than weights and '
-                              f'plain values ({reason})') from error
+    _check_whole(path)
+    checkpoint = _load(path, map_location=map_location)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
         raise CheckpointError(f"{path} holds no 'state_dict': expected a checkpoint of tools/train.py, or weights that "
                               '`tools/migrate.py weights` converted')
@@ -70,21 +116,64 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
     return checkpoint
 
 
-def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -> None:
-    """Check that a run of this model can go on from a checkpoint.
+def read_meta(path: Path) -> dict[str, Any]:
+    """What a checkpoint of tools/train.py says of itself, without reading its tensors.
 
     Raises:
-        CheckpointError: It holds weights alone, or another set of networks was trained.
+        CheckpointError: It cannot be read.
     """
-    missing = {'meta', 'message_hub', 'optimizer'} - set(checkpoint)
-    if missing or not {'iter', 'epoch'} <= set(checkpoint['meta']):
-        raise CheckpointError(f'{origin} holds weights but no {", ".join(sorted(missing)) or "position"}: a run cannot '
-                              "be resumed from it. Start a new run from its weights: --cfg-options load_from='...'")
-    trained = [part for part in PARTS if getattr(model, part, None) is not None]
-    if sorted(checkpoint['optimizer']) != sorted(trained):
-        raise CheckpointError(f'{origin} is of a run that trained {" and ".join(sorted(checkpoint["optimizer"]))}, and '
-                              f'this config trains {" and ".join(trained)}. Resume with the config of that run, or '
-                              "start a new one from its weights: --cfg-options load_from='...'")
+    checkpoint = _load(path, map_location='cpu', mmap=True)
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    return meta if isinstance(meta, dict) else {}
+
+
+def _load(path: Path, **arguments: Any) -> Any:
+    try:
+        with torch.serialization.safe_globals(_ADMITTED):
+            return torch.load(path, weights_only=True, **arguments)
+    except Exception as error:  # torch raises many kinds for what is no checkpoint
+        foreign = re.search(r'GLOBAL (\S+)|(getattr of \S+)', str(error))
+        if isinstance(error, pickle.UnpicklingError) and foreign:
+            raise CheckpointError(
+                f'{path} holds more than weights and plain values ({foreign[1] or foreign[2]}), and nothing else is '
+                'loaded, because it can run code. If you trust where it comes from, keep its weights alone: '
+                "torch.save({'state_dict': torch.load(path, weights_only=False)['state_dict']}, new_path)") from error
+        raise CheckpointError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    reason = ': '.join([type(error).__name__, *str(error).splitlines()[:1]])  # some say nothing, some a page
+    return f'{path} cannot be read as a checkpoint: it is damaged ({reason})'
+
+
+def _check_whole(path: Path) -> None:
+    """Compare a file's contents with its checksums, which torch itself does not do."""
+    if not zipfile.is_zipfile(path):
+        return  # torch's older format, or no checkpoint: loading it will tell
+    try:
+        with zipfile.ZipFile(path) as file:
+            part = file.testzip()
+    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+        raise CheckpointError(_damaged(path, error)) from error
+    if part:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: it is damaged (the checksum of '{part}' in it "
+                              'is wrong)')
+
+
+def _statistic(owner: Any, name: str) -> Any:
+    """What stands in for ``getattr`` in a file: only a log history's own functions can be reached by it."""
+    if owner is not HistoryBuffer or name not in _STATISTICS:
+        raise pickle.UnpicklingError(f'getattr of {name!r} is not admitted')
+    return getattr(owner, name)
+
+
+# What MMEngine's own checkpoints hold besides tensors and plain values: the log history, and numbers of NumPy.
+_ADMITTED = [HistoryBuffer, (_statistic, 'builtins.getattr'), np.ndarray, np.dtype, np.float64,
+             (np.array(0).__reduce__()[0], 'numpy._core.multiarray._reconstruct'),
+             (np.array(0).__reduce__()[0], 'numpy.core.multiarray._reconstruct'),
+             (np.float64(0).__reduce__()[0], 'numpy._core.multiarray.scalar'),
+             (np.float64(0).__reduce__()[0], 'numpy.core.multiarray.scalar'),
+             *(type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'bool'))]
 
 
 def _present(folder: Path) -> str:
@@ -107,9 +196,8 @@ def load_weights(model: nn.Module, state: dict[str, Any], origin: str) -> None:
         parts['generator_ema'] = {'steps': torch.zeros((), dtype=torch.long),
                                   **{f'module.{name}': value for name, value in parts['generator'].items()}}
     for part, module in model.named_children():
-        module = getattr(module, 'module', module) if part != 'generator_ema' else module
         if part in parts:
-            _fill(module, parts[part], part, origin)
+            _fill(_inner(part, module), parts[part], part, origin)
         elif module.state_dict():
             print_log(f"{origin} has no '{part}': it keeps its initial weights", 'current')
     for name, buffer in model.named_buffers(recurse=False):
@@ -140,8 +228,29 @@ def _parts(state: dict[str, Any], origin: str) -> dict[str, dict[str, Any]]:
     return parts
 
 
+def check_fit(model: nn.Module, state: dict[str, Any], origin: str) -> None:
+    """Check all that :func:`load_weights` checks, and load nothing.
+
+    Raises:
+        CheckpointError: As :func:`load_weights`.
+    """
+    parts = _parts(state, origin)
+    for part, module in model.named_children():
+        if part in parts:
+            _check_part(_inner(part, module).state_dict(), parts[part], part, origin)
+
+
+def _inner(part: str, module: nn.Module) -> nn.Module:
+    """The network inside a distributed wrapper; the running average is a wrapper too, whose weights have its names."""
+    return module if part == 'generator_ema' else getattr(module, 'module', module)
+
+
 def _fill(module: nn.Module, state: dict[str, Any], part: str, origin: str) -> None:
-    wanted = module.state_dict()
+    _check_part(module.state_dict(), state, part, origin)
+    module.load_state_dict(state)
+
+
+def _check_part(wanted: dict[str, Any], state: dict[str, Any], part: str, origin: str) -> None:
     shapes = [f"'{key}' is {tuple(state[key].shape)}, expected {tuple(value.shape)}" for key, value in wanted.items()
               if key in state and state[key].shape != value.shape]
     faults = shapes + [f"'{key}' is missing" for key in wanted if key not in state] + \
@@ -150,22 +259,22 @@ def _fill(module: nn.Module, state: dict[str, Any], part: str, origin: str) -> N
         raise CheckpointError(f'{origin} does not fit the {part} of this config: {"; ".join(faults[:3])}'
                               f'{f" and {len(faults) - 3} more" if len(faults) > 3 else ""}'
                               '. Use the config that it was trained with (it lies beside the checkpoint)')
-    module.load_state_dict(state)
 
 
 def plain_message_hub(state: dict[str, Any]) -> dict[str, Any]:
-    """MMEngine's log history as plain lists, which load with weights_only."""
+    """MMEngine's log history as tensors, which load with weights_only; the newest thousand values of each."""
     scalars = {}
     for key, buffer in state['log_scalars'].items():
         values, counts = buffer.data
-        scalars[key] = {'values': values.tolist(), 'counts': counts.tolist()}
+        scalars[key] = {'values': torch.tensor(values[-_HISTORY:]), 'counts': torch.tensor(counts[-_HISTORY:])}
     return {'log_scalars': scalars, 'runtime_info': _plain(state['runtime_info']),
             'resumed_keys': dict(state['resumed_keys'])}
 
 
 def restored_message_hub(state: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of :func:`plain_message_hub`."""
-    scalars = OrderedDict((key, HistoryBuffer(entry['values'], entry['counts']))
+    """The inverse of :func:`plain_message_hub`; what MMEngine itself has saved stays as it is."""
+    scalars = OrderedDict((key, entry if isinstance(entry, HistoryBuffer) else
+                           HistoryBuffer(entry['values'].tolist(), entry['counts'].tolist()))
                           for key, entry in state['log_scalars'].items())
     return {**state, 'log_scalars': scalars}
 

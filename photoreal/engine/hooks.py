@@ -45,13 +45,20 @@ class PreviewHook(Hook):
 
 @HOOKS.register_module()
 class MetricsJsonHook(Hook):
-    """Keep the metrics of every validation in ``<work_dir>/metrics.json``: a list of {iter, <metric>: value}."""
+    """Keep the metrics of every validation in ``<work_dir>/metrics.json``: a list of {iter, <metric>: value}.
+
+    A validation counts as made when it stands there, so this comes after the hook that saves the best checkpoint.
+    """
+
+    priority = 'LOWEST'
 
     def before_train(self, runner: Runner) -> None:
         """A resumed run goes on with what it had measured up to its checkpoint."""
         path = Path(runner.work_dir) / 'metrics.json'
         known = json.loads(path.read_text()) if runner.iter and path.is_file() else []
         self.history: list[dict[str, Any]] = [entry for entry in known if entry['iter'] <= runner.iter]
+        if self.history:
+            runner.message_hub.update_info('validated', self.history[-1]['iter'])
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

@@ -1,14 +1,17 @@
 """Build the parts of a run before the run: what is wrong with them is told before anything is written."""
 
+import logging
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS, METRICS, MODELS, PARAM_SCHEDULERS
 from mmengine.runner import Runner
@@ -16,9 +19,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from photoreal.datasets.transforms import compute_map
-from photoreal.engine.checkpoint import check_resumable, load_weights, read_checkpoint
+from photoreal.engine.checkpoint import load_weights, read_checkpoint
 from photoreal.engine.optim import PartwiseOptimWrapperConstructor
-from photoreal.errors import ConfigError, DataError, PhotorealError
+from photoreal.engine.resume import check_resumable, newest_whole
+from photoreal.errors import CheckpointError, ConfigError, DataError, PhotorealError
 from photoreal.registry import DATASETS
 from photoreal.structures import PARTS
 
@@ -69,6 +73,8 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
     with _naming('model'):
         model: nn.Module = MODELS.build(cfg.model)
     if cfg.get('load_from'):
+        if cfg.get('resume') and Path(cfg.load_from).is_dir():
+            cfg.load_from = str(_newest(Path(cfg.load_from), model))
         checkpoint = read_checkpoint(cfg.load_from)
         if cfg.get('resume'):
             check_resumable(checkpoint, model, cfg.load_from)
@@ -79,6 +85,16 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
             Runner.build_dataloader(loader_config(cfg, phase, dataset))  # workers start only when it is iterated
     return Parts(model, _build_optimizers(cfg, model) if 'train' in phases else None, datasets,
                  {phase: _build_evaluator(cfg, phase) for phase in phases if phase != 'train'})
+
+
+def _newest(folder: Path, model: nn.Module) -> Path:
+    """The newest whole checkpoint in a folder; those that are not are named."""
+    path, faults = newest_whole(folder, model)
+    if path is None:
+        raise CheckpointError.from_faults(f'no checkpoint in {folder} can be resumed from:', faults)
+    for fault in faults:
+        print_log(f'passed over: {fault}', level=logging.WARNING)
+    return path
 
 
 def loader_config(cfg: Config, phase: str, dataset: Dataset, **changes: Any) -> dict[str, Any]:

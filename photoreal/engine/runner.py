@@ -2,22 +2,24 @@
 
 import copy
 import logging
-import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
 
 import photoreal
 from photoreal.datasets.writers import write_json
+from photoreal.engine.agreement import greatest
 from photoreal.engine.checkpoint import (
+    FULL_DISK,
     LATEST,
     find_checkpoint,
     load_weights,
@@ -31,34 +33,59 @@ from photoreal.engine.distributed import start_processes
 from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.optim import lengthen_schedule
 from photoreal.engine.preflight import build_parts, loader_config
-from photoreal.errors import CheckpointError
+from photoreal.engine.resume import (
+    gather_random_states,
+    numbered_checkpoints,
+    restore_own_random_states,
+)
+from photoreal.errors import CheckpointError, Interrupted
 from photoreal.validation import domains_of, runner_arguments
 
 
 class VideoRunner(Runner):
     """MMEngine's Runner with checkpoints that are written whole, loaded safely and checked part by part."""
 
+    _random_states: list[dict[str, Any]] | None = None  # those of the checkpoint that the run goes on from
+
     def save_checkpoint(self, out_dir: str, filename: str, file_client_args: dict | None = None,
                         save_optimizer: bool = True, save_param_scheduler: bool = True, meta: dict | None = None,
-                        by_epoch: bool = True, backend_args: dict | None = None) -> None:
-        """Write weights, optimizers, schedules, log history and position as ``<out_dir>/<filename>``."""
-        if not is_main_process():
-            return
+                        by_epoch: bool = True, backend_args: dict | None = None, link: str | None = LATEST) -> None:
+        """Write weights, optimizers, schedules, random states, log history and position as ``<out_dir>/<filename>``.
+
+        All processes call this, and go on when the file is whole.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
+        random_states = gather_random_states()
+        failure: BaseException | None = None
+        if is_main_process():
+            try:
+                write_checkpoint(Path(out_dir) / filename, self._checkpoint(
+                    save_optimizer, save_param_scheduler, random_states, meta or {}, by_epoch), link)
+            except Exception as error:  # raised below, where the other processes learn of it
+                failure = error
+        if greatest(failure is not None):
+            raise failure or CheckpointError(f'the main process could not save {Path(out_dir) / filename}')
+
+    def _checkpoint(self, optimizer: bool, schedules: bool, random_states: list[dict[str, Any]], meta: dict[str, Any],
+                    by_epoch: bool) -> dict[str, Any]:
         model = getattr(self.model, 'module', self.model)
         checkpoint = {
-            'meta': {'epoch': self.epoch, 'iter': self.iter + (not by_epoch), **(meta or {}), 'seed': self.seed,
+            'meta': {'epoch': self.epoch, 'iter': self.iter + (not by_epoch), **meta, 'seed': self.seed,
                      'experiment_name': self.experiment_name, 'cfg': self._config_text,
-                     'photoreal_version': photoreal.__version__, 'time': time.strftime('%Y%m%d_%H%M%S')},
+                     'photoreal_version': photoreal.__version__, 'time': datetime.now(timezone.utc).isoformat()},
             'state_dict': {key: value.cpu() for key, value in model.state_dict().items()},
             'message_hub': plain_message_hub(self.message_hub.state_dict()),
         }
-        if save_optimizer:
+        if optimizer:
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
-        if save_param_scheduler and self.param_schedulers:
+            checkpoint['random_states'] = random_states
+        if schedules and self.param_schedulers:
             checkpoint['param_schedulers'] = {part: [scheduler.state_dict() for scheduler in schedulers]
                                               for part, schedulers in self.param_schedulers.items()}
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        write_checkpoint(Path(out_dir) / filename, checkpoint)
+        return checkpoint
 
     @cached_property
     def _config_text(self) -> str:
@@ -68,6 +95,7 @@ class VideoRunner(Runner):
                         revise_keys: Any = None) -> dict[str, Any]:
         """Load weights; see :func:`photoreal.engine.checkpoint.load_weights` for what must fit."""
         checkpoint = read_checkpoint(filename, map_location)
+        self._random_states = checkpoint.get('random_states')
         if 'message_hub' in checkpoint:
             checkpoint['message_hub'] = restored_message_hub(checkpoint['message_hub'])
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
@@ -84,19 +112,13 @@ class VideoRunner(Runner):
             for scheduler in schedulers:
                 if not scheduler.by_epoch and scheduler.end == before < self.max_iters:
                     lengthen_schedule(scheduler, self.max_iters)
-        self._adopt_best()
 
-    def _adopt_best(self) -> None:
-        """Know as the best only what lies in this run's folder: CheckpointHook deletes it once there is a better one,
-        and the checkpoint may be another run's, or come from before the folder was moved."""
-        hub = self.message_hub
-        for key in [key for key in hub.runtime_info if key.startswith('best_ckpt')]:
-            path = Path(self.work_dir) / Path(hub.get_info(key)).name
-            if path.is_file():
-                hub.update_info(key, str(path))
-            else:
-                hub.pop_info(key)
-                hub.pop_info(key.replace('best_ckpt', 'best_score'))
+    def restore_random_states(self) -> None:
+        """Draw random numbers from where the run was interrupted; to be called when all else is in place."""
+        states, self._random_states = self._random_states, None
+        if states is not None and not restore_own_random_states(states):
+            self.logger.warning(f'the run was interrupted with {len(states)} processes and goes on with '
+                                f'{get_world_size()}: random numbers of the training differ from here on')
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """MMEngine's logger; the console is spared what only the log file needs."""
@@ -135,16 +157,21 @@ def _sections_of_others(phases: Sequence[str]) -> set[str]:
 
 
 def resume_from(cfg: Config, checkpoint: str) -> None:
-    """Make a run continue from a checkpoint, or with 'auto' from the newest in its work_dir.
+    """Make a run continue from a checkpoint, or with 'auto' from the newest whole one in its work_dir.
+
+    With 'auto' a work_dir without any starts a new run, so that a scheduler can start and restart it by one command.
 
     Raises:
         CheckpointError: It is not there.
     """
-    path = Path(cfg.work_dir) / LATEST if checkpoint == 'auto' else Path(checkpoint)
-    if not path.exists():
-        raise CheckpointError(f'nothing to resume: there is no {path}; start a new run without --resume, or name the '
-                              'checkpoint: --resume CKPT')
-    cfg.load_from, cfg.resume = str(path), True
+    path = Path(cfg.work_dir if checkpoint == 'auto' else checkpoint)
+    if checkpoint != 'auto' and not path.exists():
+        raise CheckpointError(f'nothing to resume: there is no {path}; name a checkpoint, or leave its name out to '
+                              'take the newest in the work dir')
+    if checkpoint != 'auto' or numbered_checkpoints(path):
+        cfg.load_from, cfg.resume = str(path), True
+    else:
+        print_log(f'{path} holds no checkpoint yet: the run starts at its beginning', level=logging.WARNING)
 
 
 def choose_domains(cfg: Config, domains: Sequence[str]) -> None:
@@ -155,9 +182,23 @@ def choose_domains(cfg: Config, domains: Sequence[str]) -> None:
 
 
 def train(cfg: Config) -> VideoRunner:
-    """Train as the config says; returns the runner when done."""
+    """Train as the config says; returns the runner when done.
+
+    Raises:
+        CheckpointError: There is no room for a checkpoint, or for anything else that is written.
+        Interrupted: A signal has stopped the run, which was saved.
+    """
     runner = build_runner(cfg, ('train', 'val'))
-    runner.train()
+    try:
+        runner.train()
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        raise CheckpointError(f'no room to write {error.filename or "the log"} in {cfg.work_dir}: {error.strerror}. '
+                              'Free some space and go on from the last checkpoint with --resume') from error
+    if runner.train_loop.stopped_by:
+        raise Interrupted(runner.train_loop.stopped_by, f'stopped after iteration {runner.iter}, which is saved in '
+                          f'{cfg.work_dir}; go on with --resume')
     return runner
 
 

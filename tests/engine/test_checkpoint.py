@@ -1,16 +1,21 @@
 """Checkpoints are whole or absent, run nothing that is inside, and are refused with a reason."""
 
+import ast
 import os
+import resource
+import subprocess
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
 from photoreal.engine.checkpoint import (
-    check_resumable,
     find_checkpoint,
     load_weights,
     plain_message_hub,
@@ -18,6 +23,7 @@ from photoreal.engine.checkpoint import (
     restored_message_hub,
     write_checkpoint,
 )
+from photoreal.engine.resume import check_resumable
 from photoreal.errors import CheckpointError
 from tests import tiny
 from tests.conftest import Run
@@ -44,8 +50,9 @@ class Pair(nn.Module):
 
 
 def test_newest_and_best_can_be_found(tmp_path: Path) -> None:
-    for name in ('iter_1.pth', 'best_psnr_iter_1.pth', 'iter_2.pth'):
-        write_checkpoint(tmp_path / name, {'state_dict': {}, 'name': name})
+    for name, link in (('iter_1.pth', 'latest.pth'), ('best_psnr_iter_1.pth', 'best.pth'),
+                       ('iter_2.pth', 'latest.pth')):
+        write_checkpoint(tmp_path / name, {'state_dict': {}, 'name': name}, link)
     assert find_checkpoint(tmp_path) == tmp_path / 'latest.pth'
     assert read_checkpoint(tmp_path)['name'] == 'iter_2.pth'
     assert read_checkpoint(tmp_path / 'best.pth')['name'] == 'best_psnr_iter_1.pth'
@@ -79,6 +86,17 @@ def test_damaged_checkpoint_is_named(tmp_path: Path, contents: bytes) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_damage_within_that_torch_does_not_see_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'iter_1.pth'
+    write_checkpoint(path, {'state_dict': {'generator.weight': torch.zeros(1000)}})
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    path.write_bytes(contents)
+    torch.load(path, weights_only=True)
+    with pytest.raises(CheckpointError, match=f'{path} .*damaged .the checksum of'):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize('contents', [{'weights': {}}, [1], {'state_dict': 3}])
 def test_file_without_weights_is_refused(tmp_path: Path, contents: object) -> None:
     torch.save(contents, tmp_path / 'other.pth')
@@ -110,6 +128,36 @@ def test_malicious_checkpoints_run_nothing_through_the_tools(trained: Run, tmp_p
             'train_cfg.max_iters=5', 'val_dataloader.dataset.max_frames=1', 'test_dataloader.dataset.max_frames=1'])
         assert ended.code == code, ended.err
         assert not made.exists()
+
+
+def test_checkpoint_as_mmengine_saves_it_loads_without_a_way_to_run_code(tmp_path: Path) -> None:
+    history = HistoryBuffer([1.5, 2.5], [1, 1])
+    hub = {'log_scalars': OrderedDict({'train/loss': history}), 'resumed_keys': {'train/loss': True},
+           'runtime_info': OrderedDict(iter=np.int64(2), score=np.float64(2.5), sizes=np.arange(3))}
+    torch.save({'state_dict': {}, 'meta': {'epoch': 0, 'iter': 2}, 'message_hub': hub}, tmp_path / 'stock.pth')
+    loaded = restored_message_hub(read_checkpoint(tmp_path / 'stock.pth')['message_hub'])
+    assert loaded['log_scalars']['train/loss'].mean() == 2.0 and loaded['runtime_info']['score'] == 2.5
+
+    class Reach:
+        """MMEngine's file calls getattr; this one uses it to get at whatever a module holds."""
+
+        def __reduce__(self) -> tuple:
+            return getattr, (HistoryBuffer, '__init__')
+
+    torch.save({'state_dict': {}, 'x': Reach()}, tmp_path / 'reach.pth')
+    with pytest.raises(CheckpointError, match=r"more than weights and plain values .getattr of '__init__'.*keep its"):
+        read_checkpoint(tmp_path / 'reach.pth')
+
+
+def test_nothing_in_the_package_unpickles_freely() -> None:
+    calls = [(path, node) for path in (tiny.ROOT / 'photoreal').rglob('*.py') if 'testing' not in path.parts
+             for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    names = [(path, node, ast.unparse(node.func)) for path, node in calls]
+    loads = [(path, {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})
+             for path, node, name in names if name == 'torch.load']
+    assert len(loads) > 2
+    assert [path for path, arguments in loads if arguments.get('weights_only') != 'True'] == []
+    assert [path for path, _, name in names if name in ('pickle.load', 'pickle.loads', 'joblib.load')] == []
 
 
 def test_meta_of_any_kind_is_survived(tmp_path: Path) -> None:
@@ -184,3 +232,61 @@ def test_log_history_survives_as_plain_values(tmp_path: Path) -> None:
     restored = restored_message_hub(torch.load(tmp_path / 'hub.pth', weights_only=True))
     assert restored['log_scalars']['train/loss'].mean() == 2.0
     assert restored['runtime_info'] == {'iter': 2, 'score': 1.5}
+
+
+def test_history_in_a_checkpoint_does_not_grow_for_ever() -> None:
+    buffer = HistoryBuffer([float(i) for i in range(5000)], [1] * 5000)
+    kept = plain_message_hub({'log_scalars': {'x': buffer}, 'runtime_info': {}, 'resumed_keys': {}})['log_scalars']['x']
+    assert kept['values'].tolist() == [float(i) for i in range(4000, 5000)] and len(kept['counts']) == 1000
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """As on a full disk, the system refuses to make a file larger than that."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_write_that_the_system_refuses_names_path_and_size_and_leaves_the_last_one(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / 'iter_1.pth', {'state_dict': {'x': torch.zeros(10)}})
+    with largest_file(1 << 20), pytest.raises(CheckpointError, match=f'no room to save {tmp_path}/iter_2.pth: it needs '
+                                              '9.* MB, and File too large'):
+        write_checkpoint(tmp_path / 'iter_2.pth', {'state_dict': {'x': torch.zeros(2_000_000)}})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['iter_1.pth', 'latest.pth']
+    assert 'x' in read_checkpoint(tmp_path)['state_dict']
+
+
+def test_full_disk_is_seen_before_anything_is_written(tmp_path: Path) -> None:
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    command = ['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', str(disk)]
+    mount = subprocess.run(command, capture_output=True, text=True)
+    if mount.returncode:
+        pytest.skip(f'no disk can be mounted here: {mount.stderr}')
+    try:
+        write_checkpoint(disk / 'iter_1.pth', {'state_dict': {'x': torch.zeros(10)}})
+        with pytest.raises(CheckpointError, match=r'needs 9.* MB, and 3.* MB are free'):
+            write_checkpoint(disk / 'iter_2.pth', {'state_dict': {'x': torch.zeros(2_000_000)}})
+        assert sorted(path.name for path in disk.iterdir()) == ['iter_1.pth', 'latest.pth']
+    finally:
+        subprocess.run(['umount', str(disk)], check=True)
+
+
+def test_run_on_a_full_disk_ends_with_one_message_and_goes_on_when_there_is_room(trained: Run, tmp_path: Path) -> None:
+    work_dir = tmp_path / 'run'
+    first = tiny.run('train', trained.config, '--work-dir', work_dir, options=['train_cfg.max_iters=2'])
+    assert first.code == 0, first.err
+    whole = (work_dir / 'iter_2.pth').read_bytes()
+    with largest_file(1 << 20):
+        full = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['train_cfg.max_iters=4'])
+    assert full.code == 1 and full.err.startswith(f'error: no room to save {work_dir}/iter_4.pth: it needs ')
+    assert (work_dir / 'iter_2.pth').read_bytes() == whole and not (work_dir / 'iter_4.pth').exists()
+    again = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['train_cfg.max_iters=4'])
+    assert again.code == 0, again.err
+    ends = [read_checkpoint(folder / 'iter_4.pth') for folder in (work_dir, trained.work_dir)]
+    for part in ('state_dict', 'optimizer', 'param_schedulers', 'random_states'):
+        assert tiny.equal(ends[0][part], ends[1][part]), part

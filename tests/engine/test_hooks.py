@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmengine.logging import MessageHub
 
 from photoreal.engine.hooks import MetricsJsonHook, PredictionWriterHook, strip
 from photoreal.structures import FrameInfo, FrameResult
@@ -47,13 +48,15 @@ def test_aborted_test_leaves_whole_pictures_and_no_video(tmp_path: Path) -> None
 
 
 def test_history_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
-    runner = SimpleNamespace(work_dir=str(tmp_path), iter=0)
+    hub = MessageHub('test_history')
+    runner = SimpleNamespace(work_dir=str(tmp_path), iter=0, message_hub=hub)
     hook = MetricsJsonHook()
     hook.before_train(runner)
     for runner.iter in (2, 4):
         hook.after_val_epoch(runner, {'real/psnr': np.float32(runner.iter)})
     resumed, runner.iter = MetricsJsonHook(), 2  # the checkpoint of iteration 4 was lost
     resumed.before_train(runner)
+    assert hub.get_info('validated') == 2
     runner.iter = 3
     resumed.after_val_epoch(runner, {'real/psnr': 9.0})
     history = json.loads((tmp_path / 'metrics.json').read_text())

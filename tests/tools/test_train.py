@@ -96,13 +96,36 @@ def test_resume_takes_a_named_checkpoint_and_leaves_its_run_alone(trained: Run, 
 
 def test_best_checkpoint_is_known_when_a_moved_run_is_resumed(trained: Run, tmp_path: Path) -> None:
     work_dir = Path(shutil.copytree(trained.work_dir, tmp_path / 'moved', symlinks=True))
-    latest = checkpoint(work_dir)
-    latest['message_hub']['runtime_info']['best_score'] = 99.0
-    torch.save(latest, work_dir / 'iter_4.pth')
     best = (work_dir / 'best.pth').resolve()
+    unbeaten = checkpoint(work_dir, best.name)
+    unbeaten['meta']['score'] = 99.0
+    torch.save(unbeaten, best)
     ended = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['train_cfg.max_iters=5'])
     assert ended.code == 0, ended.err
     assert (work_dir / 'best.pth').resolve() == best and best.is_file()
+
+
+def test_some_of_the_newest_and_the_best_by_each_metric_are_kept(trained: Run, tmp_path: Path) -> None:
+    work_dir = tmp_path / 'run'
+    ended = tiny.run('train', trained.config, '--work-dir', work_dir, options=[
+        'default_hooks.checkpoint.interval=1', 'default_hooks.checkpoint.max_keep_ckpts=2', 'train_cfg.val_interval=1',
+        "default_hooks.checkpoint.save_best=['real/psnr', 'virtual/warp_error']"])
+    assert ended.code == 0, ended.err
+    history = json.loads((work_dir / 'metrics.json').read_text())
+    sharpest = max(history, key=lambda entry: entry['real/psnr'])['iter']
+    steadiest = min(history, key=lambda entry: entry['virtual/warp_error'])['iter']
+    assert {path.name for path in work_dir.glob('*.pth')} == {
+        'iter_3.pth', 'iter_4.pth', 'latest.pth', 'best.pth', f'best_real_psnr_iter_{sharpest}.pth',
+        f'best_virtual_warp_error_iter_{steadiest}.pth'}
+    assert (work_dir / 'best.pth').resolve().name == f'best_real_psnr_iter_{sharpest}.pth'
+
+
+def test_half_files_of_killed_runs_are_swept_up(trained: Run, tmp_path: Path) -> None:
+    (tmp_path / 'run').mkdir()
+    half = tmp_path / 'run/.iter_2.0a1b2c3d.tmp.pth'
+    half.touch()
+    ended = tiny.run('train', trained.config, '--work-dir', tmp_path / 'run', options=['train_cfg.max_iters=1'])
+    assert ended.code == 0 and not half.exists()
 
 
 def test_workers_change_nothing_and_end_with_the_run(trained: Run, tmp_path: Path) -> None:

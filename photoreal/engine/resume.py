@@ -1,0 +1,116 @@
+"""Where a run goes on from, and the random states that go along, so that it ends as if it had never stopped."""
+
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, get_world_size
+from torch import nn
+
+from photoreal.engine.checkpoint import check_fit, read_checkpoint, read_meta
+from photoreal.errors import CheckpointError
+from photoreal.structures import PARTS
+
+_NUMBERED = re.compile(r'iter_(\d+)\.pth')
+
+
+def numbered_checkpoints(folder: Path) -> dict[int, Path]:
+    """Iteration -> ``iter_<iteration>.pth``, as far as they lie in the folder."""
+    found = ((_NUMBERED.fullmatch(path.name), path) for path in folder.glob('iter_*.pth'))
+    return {int(match[1]): path for match, path in sorted(found, key=lambda pair: pair[1]) if match}
+
+
+def newest_whole(folder: Path, model: nn.Module) -> tuple[Path | None, list[str]]:
+    """The checkpoint that was written last of those that a run of this model can go on from.
+
+    What counts is the time of writing that lies in the file: copies have other dates, and a run that was set back to
+    an earlier iteration goes on below the numbers of the one it left.
+
+    Returns:
+        Its path, or None, and for each newer one why it is passed over.
+    """
+    dated, faults = [], []
+    for iteration, path in numbered_checkpoints(folder).items():
+        try:
+            dated.append((str(read_meta(path).get('time', '')), iteration, path))
+        except CheckpointError as error:
+            faults.append(str(error))
+    for *_, path in sorted(dated, reverse=True):
+        try:
+            checkpoint = read_checkpoint(path)
+            check_resumable(checkpoint, model, str(path))
+            check_fit(model, checkpoint['state_dict'], str(path))
+            return path, faults
+        except CheckpointError as error:
+            faults.append(str(error))
+    return None, faults
+
+
+def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -> None:
+    """Check that a run of this model can go on from a checkpoint.
+
+    Raises:
+        CheckpointError: It holds weights alone, or another set of networks was trained.
+    """
+    missing = {'meta', 'message_hub', 'optimizer'} - set(checkpoint)
+    if missing or not {'iter', 'epoch'} <= set(checkpoint['meta']):
+        raise CheckpointError(f'{origin} holds weights but no {", ".join(sorted(missing)) or "position"}: a run cannot '
+                              "be resumed from it. Start a new run from its weights: --cfg-options load_from='...'")
+    trained = [part for part in PARTS if getattr(model, part, None) is not None]
+    if sorted(checkpoint['optimizer']) != sorted(trained):
+        raise CheckpointError(f'{origin} is of a run that trained {" and ".join(sorted(checkpoint["optimizer"]))}, and '
+                              f'this config trains {" and ".join(trained)}. Resume with the config of that run, or '
+                              "start a new one from its weights: --cfg-options load_from='...'")
+
+
+def random_states() -> dict[str, Any]:
+    """The states of the random generators that this process has: PyTorch's (CPU, GPU), NumPy's and Python's."""
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002  # that of code which draws from the global generator
+    states = {'torch': torch.get_rng_state(), 'numpy': [kind, torch.from_numpy(keys.copy()), *rest],
+              'python': list(random.getstate())}
+    if torch.cuda.is_available():
+        states['cuda'] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random_states(states: dict[str, Any]) -> None:
+    """The inverse of :func:`random_states`."""
+    torch.set_rng_state(states['torch'].cpu())
+    kind, keys, *rest = states['numpy']
+    np.random.set_state((kind, keys.cpu().numpy(), *rest))  # noqa: NPY002
+    version, internal, gauss = states['python']
+    random.setstate((version, tuple(internal), gauss))
+    if 'cuda' in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states['cuda'].cpu())
+
+
+def gather_random_states() -> list[dict[str, Any]]:
+    """:func:`random_states` of every process, by rank; to be called by all of them."""
+    states: list[dict[str, Any] | None] = [None] * get_world_size()
+    if len(states) == 1:
+        return [random_states()]
+    torch.distributed.all_gather_object(states, random_states())
+    return states
+
+
+def restore_own_random_states(states: list[dict[str, Any]]) -> bool:
+    """Restore what :func:`gather_random_states` gave; False where it was given by another number of processes."""
+    if len(states) != get_world_size():
+        return False
+    restore_random_states(states[get_rank()])
+    return True
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """What happens within draws no random numbers from those of the training."""
+    states = random_states()
+    try:
+        yield
+    finally:
+        restore_random_states(states)

@@ -1,0 +1,68 @@
+"""What goes wrong in the runs of tests, and draws random numbers in them; registered for configs by being imported."""
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import Tensor
+
+from photoreal.models.losses.base import Loss
+from photoreal.registry import LOSSES
+from photoreal.structures import ClipContext
+
+IMPORT = """
+custom_imports = dict(imports=['photoreal.datasets', 'photoreal.engine', 'photoreal.metrics', 'photoreal.models',
+                               'tests.engine.trouble'])
+"""
+
+
+@HOOKS.register_module()
+class SignalHook(Hook):
+    """Send this process a signal.
+
+    Args:
+        at: Iteration (1 first) or, in a validation, frame.
+        name: Of the signal.
+        rank: Of the process that does.
+        validation: Whether it comes in a validation.
+    """
+
+    def __init__(self, at: int, name: str = 'SIGTERM', rank: int = 0, validation: bool = False) -> None:
+        self.at, self.name, self.rank, self.validation = at, name, rank, validation
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
+        if not self.validation and runner.iter + 1 == self.at and get_rank() == self.rank:
+            os.kill(os.getpid(), getattr(signal, self.name))
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                       outputs: list | None = None) -> None:
+        if self.validation and batch_idx + 1 == self.at and get_rank() == self.rank:
+            os.kill(os.getpid(), getattr(signal, self.name))
+
+
+@LOSSES.register_module()
+class NoisyLoss(Loss):
+    """Draws from every random generator that a plugin may use."""
+
+    def forward(self, context: ClipContext) -> Tensor:
+        noise = torch.rand(()) + float(np.random.rand()) + random.random()  # noqa: NPY002  # the global one is meant
+        return self.weight * noise * context.pred.mean()
+
+
+def last(work_dir: Path) -> dict:
+    """The newest checkpoint of a run."""
+    return torch.load(work_dir / 'latest.pth', weights_only=True)
+
+
+def iteration() -> int:
+    """The current one, 1 first."""
+    return MessageHub.get_current_instance().get_info('iter') + 1
