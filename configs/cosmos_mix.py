@@ -6,6 +6,7 @@ is 0.4 times what is published for 704. Of larger frames take larger ones. Outsi
 
 _base_ = 'tecogan_multimodal.py'
 
+# Texture goes, edges stay.
 bilateral = dict(type='Smooth', radius=(3, 10), sigma_color=(100, 300), sigma_space=(20, 60), passes=(1, 3))
 # As wide as the published one, whose sigma of 10.5 to 14.5 is cut off at kernels of 21 to 29.
 gaussian = dict(type='Blur', sigma=(2.2, 3.0))

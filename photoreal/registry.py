@@ -1,4 +1,4 @@
-"""The registries of the seven plugin families, and how plugins of other packages get into them.
+"""The registries of the plugin families, and how plugins of other packages get into them.
 
 A plugin registers itself with a decorator (``@MODALITIES.register_module()``). photoreal's own plugins are
 imported at the first look-up; so are those of installed packages that name their module under the entry
@@ -14,8 +14,8 @@ from mmengine.registry import DATASETS, Registry
 
 from photoreal.errors import ConfigError
 
-__all__ = ['CONVERTERS', 'DATASETS', 'DISCRIMINATORS', 'FAMILIES', 'FEATURE_EXTRACTORS', 'GENERATORS', 'LOSSES',
-           'MODALITIES', 'PluginRegistry', 'load_plugins', 'suggest']
+__all__ = ['CONVERTERS', 'DATASETS', 'DISCRIMINATORS', 'FAMILIES', 'FEATURE_EXTRACTORS', 'GENERATORS', 'INPUT_STYLES',
+           'LOSSES', 'MODALITIES', 'PluginRegistry', 'load_plugins', 'suggest']
 
 ENTRY_POINT_GROUP = 'photoreal.plugins'
 _HOMES = ('photoreal.datasets', 'photoreal.modalities', 'photoreal.models', 'photoreal.metrics', 'photoreal.engine',
@@ -69,6 +69,7 @@ MODALITIES = PluginRegistry('modality', scope='mmengine')
 GENERATORS = PluginRegistry('generator', scope='mmengine')
 DISCRIMINATORS = PluginRegistry('discriminator', scope='mmengine')
 LOSSES = PluginRegistry('loss', scope='mmengine')
+INPUT_STYLES = PluginRegistry('input style', scope='mmengine')
 CONVERTERS = PluginRegistry('converter', scope='mmengine')
 FEATURE_EXTRACTORS = PluginRegistry('feature extractor', scope='mmengine')
 # Datasets live in MMEngine's own registry, because its Runner is what builds them.
@@ -76,6 +77,7 @@ FEATURE_EXTRACTORS = PluginRegistry('feature extractor', scope='mmengine')
 FAMILIES: dict[str, Registry] = {
     'dataset': DATASETS,
     'modality': MODALITIES,
+    'input_style': INPUT_STYLES,
     'generator': GENERATORS,
     'discriminator': DISCRIMINATORS,
     'loss': LOSSES,

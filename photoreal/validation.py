@@ -20,6 +20,7 @@ from photoreal.registry import (
     FAMILIES,
     FEATURE_EXTRACTORS,
     GENERATORS,
+    INPUT_STYLES,
     LOSSES,
     MODALITIES,
     suggest,
@@ -39,6 +40,7 @@ class Place(NamedTuple):
 # Where modalities hold others.
 _INNER = re.compile(r'\.(of|(choices|steps)\.[^.]+)$')
 _DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITIES),
+            '.dataset.input_styles.*': Place(INPUT_STYLES),
             '.sampler': Place(engine.DATA_SAMPLERS, ('dataset', 'seed'))}
 PLACES: dict[str, Place] = {
     'model': Place(engine.MODELS),
@@ -59,6 +61,7 @@ PLACES: dict[str, Place] = {
     **{f'optim_wrapper.{part}.optimizer': Place(engine.OPTIMIZERS, ('params',)) for part in PARTS},
     'param_scheduler': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
     'param_scheduler.*': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),
+    'param_scheduler.*.*': Place(engine.PARAM_SCHEDULERS, ('optimizer',)),  # lists, one for each part of the model
     'default_hooks.*': Place(engine.HOOKS),
     'custom_hooks.*': Place(engine.HOOKS),
     'visualizer': Place(engine.VISUALIZERS),
@@ -138,8 +141,8 @@ def lookup(registry: Registry, name: Any) -> Any:
 def _component_faults(key: str, node: dict, place: Place) -> list[str]:
     name = node.get('type', place.default)
     if name is None:
-        if any(isinstance(value, dict) for value in node.values()):
-            return []  # a mapping of components: each is checked at its own key
+        if any(isinstance(value[0] if isinstance(value, list) and value else value, dict) for value in node.values()):
+            return []  # a mapping of components, or of lists of them: each is checked at its own key
         return [f"{key}: has no 'type'{suggest('', place.registry.module_dict)}"]
     found = lookup(place.registry, name)
     if found is None:

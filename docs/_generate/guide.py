@@ -1,7 +1,6 @@
 """The config guide: every key of every shipped config, and every plugin, as Markdown."""
 
 import re
-import tokenize
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -75,7 +74,8 @@ def _code(text: str) -> str:
 def _markdown(text: str) -> str:
     """A docstring's text: its code, references and literal blocks as Markdown has them."""
     text = re.sub(r':\w+:`~?(?:[\w.]+\.)?(\w+)`', r'`\1`', text)
-    return re.sub(r'::(\n|$)', r':\1', text.replace('``', '`'))
+    text = re.sub(r'::(\n|$)', r':\1', text.replace('``', '`'))
+    return ''.join(part if part.startswith('`') else part.replace('<', '&lt;') for part in re.split('(`[^`]*`)', text))
 
 
 def variables() -> str:
@@ -95,27 +95,26 @@ def _variables() -> list[str]:
 
 
 def _variable_meaning(name: str) -> str:
-    """The comment behind the variable in a config, or else what the components say that are given it."""
-    if name in _comments():
-        return _comments()[name]
-    for family in ('model', 'dataset'):
-        for component in components()[family]:
-            for argument in component.arguments:
-                if argument.name == name and argument.meaning:
-                    return _markdown(argument.meaning)
-    return ''
+    """The comment behind the variable in a config; or what components say of it; or the comment right above it."""
+    behind, above = _comments()
+    said = [argument.meaning for family in ('model', 'dataset') for component in components()[family]
+            for argument in component.arguments if argument.name == name and argument.meaning]
+    return _markdown(next(filter(None, [behind.get(name), *said, above.get(name)]), ''))
 
 
 @cache
-def _comments() -> dict[str, str]:
-    found: dict[str, str] = {}
+def _comments() -> tuple[dict[str, str], dict[str, str]]:
+    """Variable of a config -> the comment behind it; and variable -> the comment above it."""
+    behind: dict[str, str] = {}
+    above: dict[str, str] = {}
     for path in sorted((ROOT / 'configs').glob('*.py')):
-        with tokenize.open(path) as file:
-            for token in tokenize.generate_tokens(file.readline):
-                name = re.match(r'(\w+) = ', token.line)
-                if token.type == tokenize.COMMENT and name and token.start[1]:
-                    found.setdefault(name[1], token.string.lstrip('# '))
-    return found
+        comment = ''
+        for line in path.read_text('utf-8').splitlines():
+            if assigned := re.match(r'(\w+) = [^#]*(?:# (.*))?', line):
+                behind.setdefault(assigned[1], assigned[2] or '')
+                above.setdefault(assigned[1], comment)
+            comment = f'{comment} {line.lstrip("# ")}'.strip() if line.startswith('#') else ''
+    return behind, above
 
 
 class Key(NamedTuple):

@@ -24,6 +24,11 @@ def load(command: str) -> Callable[[], None]:
     return import_module(f'{__name__}.{command.replace("-", "_")}').main
 
 
+def run(command: str) -> None:
+    """Run a command on the arguments of this process."""
+    run_tool(load(command))
+
+
 def console() -> None:
     """``photoreal COMMAND ...``: the console command."""
     run_tool(_dispatch)

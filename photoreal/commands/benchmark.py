@@ -7,7 +7,7 @@ example: python tools/benchmark.py model configs/realtime_nano.py --size 360p 72
 import argparse
 from collections.abc import Callable
 
-from photoreal.cli import ToolParser, add_config_options, frame_size, run_tool
+from photoreal.cli import ToolParser, add_config_options, frame_size
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -72,7 +72,3 @@ def run_model(args: argparse.Namespace) -> None:
 def main() -> None:
     args = parse_args()
     args.run(args)
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -8,7 +8,7 @@ example: python tools/browse_data.py configs/tecogan_multimodal.py --html clips.
 import argparse
 from pathlib import Path
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,7 +46,3 @@ def main() -> None:
         out = Path(args.out or Path('work_dirs') / Path(args.config).stem / 'clips')
         for path in write_pictures(out, views):
             print(path)
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -8,7 +8,7 @@ example: python tools/check_data.py data/sample --config configs/tecogan_multimo
 import argparse
 import sys
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,7 +47,3 @@ def main() -> None:
 def show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         print(f'\r{done} of {total} videos', end='\n' if done == total else '', file=sys.stderr, flush=True)
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -6,7 +6,7 @@ example: python tools/export.py demo.safetensors --to onnx --size 720x1280 --out
 
 import argparse
 
-from photoreal.cli import ToolParser, frame_size, run_tool
+from photoreal.cli import ToolParser, frame_size
 
 
 def size(text: str) -> tuple[int, int] | None:
@@ -48,7 +48,3 @@ def main() -> None:
         export = export_onnx if args.to == 'onnx' else export_torch
         export(model, args.out, args.size, args.half, notes)
         print(f'{args.out}: condition and state in, prediction and state out')
-
-
-if __name__ == '__main__':
-    run_tool(main)

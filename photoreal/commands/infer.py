@@ -8,7 +8,7 @@ example: python tools/infer.py model.safetensors rtsp://camera/live --stream --o
 import argparse
 import sys
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,7 +73,3 @@ def main() -> None:
                         say=lambda text: print(text, file=sys.stderr))
     print(f'{args.out}: {done.frames} frames in {done.seconds:.1f} s, {done.frames / done.seconds:.1f} frames/s'
           + f', {done.repeated} of them repeated' * bool(done.repeated))
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -4,9 +4,10 @@ example: python tools/list_plugins.py modality
 """
 
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
-FAMILIES = ('dataset', 'modality', 'generator', 'discriminator', 'loss', 'converter', 'feature_extractor')
+FAMILIES = ('dataset', 'modality', 'input_style', 'generator', 'discriminator', 'loss', 'converter',
+            'feature_extractor')
 
 
 def main() -> None:
@@ -20,7 +21,3 @@ def main() -> None:
         widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
         for row in rows:
             print('  ' + '  '.join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
-
-
-if __name__ == '__main__':
-    run_tool(main)

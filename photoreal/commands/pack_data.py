@@ -6,7 +6,7 @@ example: python tools/pack_data.py data/drive drive.lmdb --raw
 import argparse
 import sys
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,7 +32,3 @@ def main() -> None:
 
 def report(done: int, total: int) -> None:
     print(f'{done} of {total} videos', file=sys.stderr)
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -11,7 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -87,7 +87,3 @@ def main() -> None:
         raise DataError.from_faults('these sources could not be used; mend them, or pass --skip-bad:', summary.faults)
     for fault in summary.faults:
         print(f'skipped: {fault}')
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -6,7 +6,7 @@ example: python tools/report.py work_dirs/tecogan_multimodal --out report.html
 
 import argparse
 
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import ToolParser
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +24,3 @@ def main() -> None:
     from photoreal.reporting import build_report
     build_report(args.folders, args.out, args.max_mb)
     print(f'report: {args.out}')
-
-
-if __name__ == '__main__':
-    run_tool(main)

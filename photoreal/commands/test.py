@@ -8,7 +8,7 @@ example: python tools/test.py configs/tecogan_multimodal.py --checkpoint work_di
 import argparse
 from pathlib import Path
 
-from photoreal.cli import ToolParser, add_config_options, run_tool
+from photoreal.cli import ToolParser, add_config_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,7 +59,3 @@ def main() -> None:
         print(f'predictions: {out}/<domain>/<video>/, side by side: {out}/<domain>/<video>.mp4, '
               f'numbers: {out}/metrics.json')
         print(f"report: {build_report([out], out / 'report.html')}")
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -6,7 +6,7 @@ example: python tools/train.py configs/tecogan_multimodal.py --cfg-options data_
 import argparse
 from pathlib import Path
 
-from photoreal.cli import ToolParser, add_config_options, run_tool
+from photoreal.cli import ToolParser, add_config_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +45,3 @@ def main() -> None:
         from photoreal.reporting import health_of
         print(health_of(cfg.work_dir))
         print(f'done: checkpoints, log, metrics and TensorBoard pictures are in {cfg.work_dir}')
-
-
-if __name__ == '__main__':
-    run_tool(main)

@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from photoreal.datasets.layout import VideoRecord, scan
+from photoreal.datasets.styles import InputStyles
 from photoreal.datasets.transforms import Window, compute_map, reflect, to_tensor
 from photoreal.errors import ConfigError
 from photoreal.modalities import Modality, build_modalities
@@ -44,6 +45,7 @@ class ClipChoice:
         windows: The window of each of the T frames, in pixels of the condition, before mirroring.
         flip: Whether the clip is mirrored left to right.
         params: Name of a modality -> the parameters of its ``compute``.
+        styles: Name of an input style that the clip gets -> the parameters of its ``apply``.
     """
 
     video: VideoRecord
@@ -51,6 +53,7 @@ class ClipChoice:
     windows: list[Window]
     flip: bool
     params: dict[str, dict[str, Any]]
+    styles: dict[str, dict[str, Any]]
 
 
 @DATASETS.register_module()
@@ -79,6 +82,8 @@ class ClipDataset(Dataset):
         still_prob: How often it is a still clip; never where a modality needs frames before the current one.
         still_speed: Greatest speed of the window along each axis, in pixels of the condition a frame.
         seed: Of all random choices.
+        input_styles: Name -> input style or its config, for frames before modalities are computed from them; None in
+            place of one leaves it out. Targets stay as they are.
         unpaired: Settings of the model's unpaired branch. Where there are any, even none in particular (``dict()``),
             each item has a clip of ``<data_root>/train/virtual`` beside the real one.
 
@@ -94,7 +99,7 @@ class ClipDataset(Dataset):
                  domain: str = 'real', clip_length: int = 10, crop_size: int | tuple[int, int] | None = 128,
                  scale: int = 1, strides: Sequence[int] = (1,), reverse_prob: float = 0.0, flip_prob: float = 0.5,
                  still_prob: float = 0.0, still_speed: float = 4, seed: int = 0,
-                 unpaired: dict[str, Any] | None = None) -> None:
+                 input_styles: dict[str, dict | None] | None = None, unpaired: dict[str, Any] | None = None) -> None:
         self.modalities = build_modalities(modalities)
         self.clip_length = clip_length
         self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size and tuple(crop_size)
@@ -110,6 +115,7 @@ class ClipDataset(Dataset):
         min_height, min_width = (side * scale for side in self.crop_size or (1, 1))
         self.videos: list[VideoRecord] = scan(data_root, split, [domain], self.modalities, min_length=clip_length,
                                               min_size=(min_height, min_width))
+        self.input_styles = InputStyles(input_styles, data_root)
         self._ends = np.cumsum([len(video) for video in self.videos])
         self._order: tuple[int, np.ndarray] | None = None
         self.virtual: ClipDataset | None = None
@@ -147,7 +153,8 @@ class ClipDataset(Dataset):
         length = self.clip_length
         still, moving = len(plan.indices) == 1, len(plan.windows) > 1
         return ClipChoice(video, plan.indices * length if still else plan.indices,
-                          plan.windows if moving else plan.windows * length, plan.flip, params)
+                          plan.windows if moving else plan.windows * length, plan.flip, params,
+                          self.input_styles.draw(self._rng(k, 2))[0])
 
     def _draw(self, k: int) -> tuple[VideoRecord, _Plan, dict[str, dict[str, Any]]]:
         if k < 0:
@@ -164,7 +171,7 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, k: int) -> ClipItem:
         video, plan, params = self._draw(k)
-        maps, target = self._compute(video, plan, params)
+        maps, target = self._compute(video, plan, params, self._rng(k, 2))
         for name, modality in self.modalities.items():
             if modality.folder is not None:
                 maps[name] = self._read_recorded(name, modality, video, plan, params[name])
@@ -206,8 +213,8 @@ class ClipDataset(Dataset):
                      reflect(positions[self._context:].tolist(), len(video)),
                      [Window(*corner.tolist(), *crop)], bool(flip), size)
 
-    def _compute(self, video: VideoRecord, plan: _Plan,
-                 params: dict[str, dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def _compute(self, video: VideoRecord, plan: _Plan, params: dict[str, dict[str, Any]],
+                 rng: np.random.Generator) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Maps computed from frames, (T, H, W, c), and the target, (T, H*s, W*s, 3).
 
         They are computed before they are mirrored: a modality's grid (``align``) starts at the left of the frame, and
@@ -217,10 +224,11 @@ class ClipDataset(Dataset):
         seen = Window.spanning([*plan.windows, *map(plan.region, computed.values())])
         before = max(map(plan.context, computed.values()), key=len, default=[])
         frames = video.frames.read(before + plan.indices, window=seen.scaled(self.scale))
+        styled = self.input_styles.apply(frames, rng, video, plan.indices[0], self.scale) if computed else frames
         maps = {}
         for name, modality in computed.items():
             region, context = plan.region(modality), plan.context(modality)
-            given = region.within(seen).scaled(self.scale).cut(frames[len(before) - len(context):])
+            given = region.within(seen).scaled(self.scale).cut(styled[len(before) - len(context):])
             given = modality.shrink(given, self.scale)
             made = compute_map(name, modality, given, params[name], video.frames, context + plan.indices)
             made = _cut(made[len(context):], [w.within(region) for w in plan.windows])

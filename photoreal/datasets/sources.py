@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.datasets.lmdb_path import LmdbPath, data_path
+from photoreal.datasets.lmdb_path import LMDB_SUFFIX, LmdbPath, data_path
 from photoreal.datasets.pictures import (
     ARRAY_SUFFIX,
     array_error,
@@ -293,6 +293,8 @@ class VideoSource(FrameSource):
 def open_source(parent: str | os.PathLike | LmdbPath, stem: str) -> FrameSource | None:
     """Find the folder ``<parent>/<stem>/`` or the video file ``<parent>/<stem>.mp4`` (or another container).
 
+    ``<parent>/<stem>.lmdb`` goes too: an LMDB of TecoGAN-PyTorch, or a link to one, with a video called ``<parent>``.
+
     Returns:
         Its source, or None where there is neither.
 
@@ -302,7 +304,8 @@ def open_source(parent: str | os.PathLike | LmdbPath, stem: str) -> FrameSource 
     folder = data_path(parent) / stem
     if not folder.parent.is_dir():
         return None
-    found = [p for p in visible(folder.parent) if p.stem == folder.name and p.suffix.lower() in VIDEO_SUFFIXES]
+    found = [p for p in visible(folder.parent)
+             if p.stem == folder.name and p.suffix.lower() in (*VIDEO_SUFFIXES, LMDB_SUFFIX)]
     if folder.is_dir():
         found.insert(0, folder)
     if len(found) > 1:
@@ -310,6 +313,9 @@ def open_source(parent: str | os.PathLike | LmdbPath, stem: str) -> FrameSource 
         raise DataError(f"{folder.parent}: found {names}; expected one home for '{stem}'; remove the others")
     if not found:
         return None
+    if found[0].suffix.lower() == LMDB_SUFFIX:
+        from photoreal.datasets.tecogan_lmdb import open_sequence  # which is built on this module
+        return open_sequence(Path(found[0]), folder.parent.name)
     is_folder = found[0] == folder or (isinstance(folder, LmdbPath) and found[0].is_dir())
     return FolderSource(found[0]) if is_folder else VideoSource(found[0])
 

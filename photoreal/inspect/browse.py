@@ -40,7 +40,7 @@ class ClipView:
         moving = len(set(choice.windows)) > 1
         return (f'clip {self.number}: {choice.video.domain}/{choice.video.name}, {_spans(choice.indices)}, '
                 f'{first.width}x{first.height} at {first.left},{first.top}{" moving" * moving}'
-                f'{", mirrored" * choice.flip}')
+                f'{", mirrored" * choice.flip}{"".join(f", {name}" for name in choice.styles)}')
 
     def caption(self, row: str) -> str:
         """A row's name and the parameters that were drawn for it."""

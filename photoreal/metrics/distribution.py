@@ -14,8 +14,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
+from photoreal.colour import apply_tables, lab_histogram, matching_tables, reinhard_tables
 from photoreal.errors import ConfigError
-from photoreal.metrics.colour import apply_tables, lab_histogram, matching_tables, reinhard_tables
 from photoreal.metrics.features import FeatureExtractor
 from photoreal.metrics.networks import obtain, to_batch
 from photoreal.metrics.statistics import cubic_kernel, frechet_distance, gaussian_kernel, mmd

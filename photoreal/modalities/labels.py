@@ -1,7 +1,8 @@
 """Recorded categories: semantic segmentation and the like."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from photoreal.errors import ConfigError
 from photoreal.modalities.arguments import check_folder, check_number
 from photoreal.modalities.base import Modality, class_colours, colour_classes
+from photoreal.modalities.label_noise import NO_CLASS, LabelNoise
 from photoreal.registry import MODALITIES, suggest
 
 PALETTES = {
@@ -20,7 +22,6 @@ PALETTES = {
         (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
     ),
 }
-_NO_CLASS = 255
 _MOST_NAMED = 8
 
 Colour = Sequence[int]
@@ -37,6 +38,9 @@ class LabelMap(Modality):
             'cityscapes'. None: maps are stored as class numbers.
         ignore: A value, or a list of values, that belongs to no class: its pixels are 0 in every channel. A value is
             a number as stored or, with a ``palette``, also a colour (R, G, B): ``ignore=[(0, 0, 0)]``.
+        degrade: Faults that a clip's labels get in training alone, for labels that are better there than they will be
+            at prediction: ``dict(warp=(0, 3), erode=(0, 2), merge=0.05, drop=0.05)``, see :class:`LabelNoise` for all;
+            None: none.
 
     Raises:
         ConfigError: An argument is out of its range; the message names it.
@@ -47,7 +51,7 @@ class LabelMap(Modality):
 
     def __init__(self, folder: str = 'segmentation', num_classes: int = 19,
                  palette: str | Sequence[Colour] | None = None,
-                 ignore: int | Sequence[int | Colour] | None = None) -> None:
+                 ignore: int | Sequence[int | Colour] | None = None, degrade: Mapping[str, Any] | None = None) -> None:
         self.folder = check_folder(folder)
         self.channels = check_number('num_classes', num_classes, 1, 255, integer=True)
         colours = None if palette is None else _parse_palette(palette, self.channels)
@@ -57,8 +61,17 @@ class LabelMap(Modality):
         self._codes = None if colours is None else _code_table(colours, numbers, ignored_colours)
         self._ignored = sorted(numbers)
         self._ignored_colours = sorted(ignored_colours)
+        self.noise = LabelNoise.parse(degrade, self.channels) if degrade is not None else None
+        if self.noise is not None:
+            self.margin = self.noise.margin
+            # A crop is warped in its own way: where it lies in the frame is not known here.
+            self.exact_crop = not self.noise.warp.high
 
-    def compute(self, frames: np.ndarray) -> np.ndarray:
+    def sample(self, rng: np.random.Generator | None) -> dict[str, Any]:
+        """``degrade``, what :meth:`LabelNoise.sample` draws; None outside training."""
+        return {'degrade': self.noise.sample(rng)} if rng is not None and self.noise is not None else {}
+
+    def compute(self, frames: np.ndarray, degrade: dict[str, Any] | None = None) -> np.ndarray:
         """(T, H, W, c) as read, class numbers (c = 1; 8 or 16 bits) or colours (c = 3, or 4 with alpha; 8 bits),
         -> (T, H, W, 1) uint8: the class, 255 where there is none.
 
@@ -66,9 +79,8 @@ class LabelMap(Modality):
             ValueError: Pixels hold a value that is neither a class nor ignored, or the maps are not stored as
                 the palette, or its absence, says.
         """
-        if frames.shape[-1] == 1:
-            return self._from_numbers(frames)
-        return self._from_colours(frames)
+        labels = self._from_numbers(frames) if frames.shape[-1] == 1 else self._from_colours(frames)
+        return labels if degrade is None else self.noise.apply(labels, **degrade)
 
     def encode(self, x: Tensor) -> Tensor:
         """(..., 1, H, W) uint8 -> (..., num_classes, H, W) float32: 1 in the channel of the class, else 0."""
@@ -84,7 +96,7 @@ class LabelMap(Modality):
             raise ValueError(f'labels are stored as {maps.dtype}: expected 8- or 16-bit whole numbers; '
                              'save them as a PNG of class numbers')
         labels = self._numbers[maps]
-        left = maps[labels == _NO_CLASS]
+        left = maps[labels == NO_CLASS]
         unknown = left[~np.isin(left, self._ignored)]
         if unknown.size:
             values, counts = _most_common(unknown)
@@ -159,17 +171,17 @@ def _parse_ignore(ignore: int | Sequence[int | Colour] | None,
 
 def _number_table(num_classes: int, ignored: Iterable[int]) -> np.ndarray:
     """(65536,) uint8: stored number -> class."""
-    table = np.full(65536, _NO_CLASS, np.uint8)
+    table = np.full(65536, NO_CLASS, np.uint8)
     table[:num_classes] = np.arange(num_classes)
-    table[list(ignored)] = _NO_CLASS
+    table[list(ignored)] = NO_CLASS
     return table
 
 
 def _code_table(palette: Sequence[Colour], ignored: set[int], ignored_colours: set[tuple[int, ...]],
                 ) -> tuple[np.ndarray, np.ndarray]:
     """Colours as sorted codes, and the class of each."""
-    classes = {colour: _NO_CLASS if i in ignored else i for i, colour in enumerate(palette)}
-    classes.update((colour, _NO_CLASS) for colour in ignored_colours)
+    classes = {colour: NO_CLASS if i in ignored else i for i, colour in enumerate(palette)}
+    classes.update((colour, NO_CLASS) for colour in ignored_colours)
     codes = _encode_colours(np.array(list(classes), np.uint8))[..., 0]
     order = np.argsort(codes)
     return codes[order], np.array(list(classes.values()), np.uint8)[order]

@@ -13,7 +13,7 @@ from tests import tiny
 
 def test_every_tool_is_a_command_and_the_help_lists_them() -> None:
     ended = tiny.run_process('-m', 'photoreal', '--help')
-    tools = {path.stem.replace('_', '-') for path in (tiny.ROOT / 'tools').glob('*.py') if path.stem != '__init__'}
+    tools = {path.stem.replace('_', '-') for path in (tiny.ROOT / 'tools').glob('*.py')}
     listed = {line.split()[0] for line in ended.out.partition('commands:\n')[2].partition('\n\n')[0].splitlines()}
     assert ended.code == 0 and listed == tools == set(COMMANDS)
 

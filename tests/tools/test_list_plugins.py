@@ -11,8 +11,8 @@ def test_all_families_are_listed() -> None:
     ended = tiny.run('list_plugins')
     assert ended.code == 0
     lines = ended.out.splitlines()
-    assert [line for line in lines if not line.startswith(' ')][:5] == \
-        ['dataset:', 'modality:', 'generator:', 'discriminator:', 'loss:']
+    assert [line for line in lines if not line.startswith(' ')][:6] == \
+        ['dataset:', 'modality:', 'input_style:', 'generator:', 'discriminator:', 'loss:']
     frnet = next(line.split() for line in lines if line.split()[0] == 'FRNet')
     assert frnet[2].startswith('photoreal/models/generators/frnet.py:') and frnet[-1] == 'photoreal'
 

@@ -16,7 +16,7 @@ from photoreal.models.discriminators import SpatialDiscriminator, SpatioTemporal
 from photoreal.models.generators import FRNet
 from tests.goldens import rules
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DISCRIMINATORS = {'STNet': SpatioTemporalDiscriminator, 'SNet': SpatialDiscriminator}
 
 

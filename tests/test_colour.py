@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from photoreal.metrics.colour import apply_tables, lab_histogram, matching_tables, reinhard_tables
+from photoreal.colour import apply_tables, lab_histogram, matching_tables, reinhard_tables
 
 
 def picture(seed=0, low=0, high=256):

@@ -1,4 +1,4 @@
-"""Bring over what was made with TecoGAN-PyTorch."""
+"""Weights of TecoGAN-PyTorch under our names."""
 
 import re
 from pathlib import Path
@@ -49,16 +49,30 @@ def convert_weights(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def convert_weights_file(source: str | Path, target: str | Path) -> str:
+def convert_weights_file(source: str | Path, target: str | Path, beside: str | Path | None = None) -> str:
     """Convert a weights file; nothing in it is executed.
 
+    Args:
+        source: ``G_iterN.pth`` or ``D_iterN.pth``.
+        target: The file to write; it is loaded with ``load_from``.
+        beside: Another one, such as the discriminator's, to go into the same file.
+
     Returns:
-        'generator' or 'discriminator', whichever it held. The result is loaded with ``load_from``.
+        'generator' or 'discriminator', whichever the source held.
 
     Raises:
-        CheckpointError: The file is missing, unreadable or not such a network's.
+        CheckpointError: A file is missing, unreadable or not such a network's.
     """
-    source, target = Path(source), Path(target)
+    part, state = _read(Path(source))
+    if beside is not None:
+        state |= _read(Path(beside))[1]
+    with atomic_path(target) as temporary:
+        torch.save({'state_dict': state}, temporary)
+    return part
+
+
+def _read(source: Path) -> tuple[str, dict[str, Tensor]]:
+    """Which part of a model a weights file holds, and its weights under our names."""
     if not source.is_file():
         raise CheckpointError(f'{source}: no such file')
     try:
@@ -74,6 +88,4 @@ def convert_weights_file(source: str | Path, target: str | Path) -> str:
     except CheckpointError as error:
         raise CheckpointError(f'{source}: {error}') from error
     part = 'discriminator' if 'trunk.conv_in.0.weight' in converted else 'generator'
-    with atomic_path(target) as temporary:
-        torch.save({'state_dict': {f'{part}.{key}': value for key, value in converted.items()}}, temporary)
-    return part
+    return part, {f'{part}.{key}': value for key, value in converted.items()}
