@@ -1,5 +1,6 @@
 """How far the work is: a bar with an estimate on a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -31,8 +32,12 @@ def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[A
 
 @contextmanager
 def progress_bar(title: str, total: int | None) -> Iterator[Advance]:
-    """Show how much of ``total`` (None: nobody knows) is done, if the error stream is a terminal; elsewhere nothing."""
-    with _bar(title, total, sys.stderr) if sys.stderr.isatty() else nullcontext(lambda amount: None) as advance:
+    """Show how much of ``total`` (None: nobody knows) is done, if the error stream is a terminal; elsewhere nothing.
+
+    Of several processes that torchrun started the first one shows its own.
+    """
+    shown = sys.stderr.isatty() and os.environ.get('LOCAL_RANK', '0') == '0'
+    with _bar(title, total, sys.stderr) if shown else nullcontext(lambda amount: None) as advance:
         yield advance
 
 

@@ -2,10 +2,12 @@
 
 example: python tools/infer.py model.safetensors drive.mp4 --out photoreal.mp4
 example: python tools/infer.py configs/demo.py frames/ --checkpoint work_dirs/demo/latest.pth --out predicted/
+example: torchrun --nproc_per_node=2 tools/infer.py model.safetensors videos/ --out photoreal/
 example: python tools/infer.py model.safetensors rtsp://camera/live --stream --out - --format mpegts | ffplay -
 """
 
 import argparse
+import os
 import sys
 
 from photoreal.cli import ToolParser
@@ -16,7 +18,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('model', help='a bundle (*.safetensors), or a config together with --checkpoint')
     parser.add_argument('input', help='a video file, a folder of pictures, a picture, a pattern in quotes '
                         "('shots/*.png'), - for the standard input (raw frames with --size, else mkv, mpegts, y4m), "
-                        'camera:0, or a URL')
+                        'camera:0, or a URL; or a folder or a pattern of several videos, which processes that torchrun '
+                        'started share')
     parser.add_argument('--out', required=True, help='a video file (.mp4, .mkv ...), a picture (.png ...), - for the '
                         'standard output, else a folder of PNGs')
     parser.add_argument('--checkpoint', help='weights for a config: a file, or a work dir')
@@ -26,6 +29,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--leave-out', nargs='+', default=[], metavar='NAME',
                         help='modalities to do without, for models trained with dropout; recorded ones that are not '
                              'given are left out anyway')
+    parser.add_argument('--streams', type=int, default=1, help='how many videos of a folder are predicted at once, '
+                        'their frames as one batch (default: 1)')
     parser.add_argument('--start', type=int, default=0, help='first frame, counted from 0')
     parser.add_argument('--end', type=int, help='frame after the last')
     parser.add_argument('--tile', type=int, help='work in square tiles of this side, for frames too large for memory')
@@ -62,13 +67,23 @@ def width_x_height(text: str) -> tuple[int, int]:
 def main() -> None:
     args = parse_args()
     from photoreal.bundle import load_model
+    from photoreal.errors import ConfigError
     from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
+    from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
     from photoreal.inference.outputs import take_stdout
     reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio, args.stream)
     writing = Writing(args.codec, args.crf, args.format, args.stream, pipe=take_stdout() if args.out == '-' else None)
+    jobs = find_jobs(args.input, args.out, args.codec)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
-    enhancer = VideoEnhancer(model, args.device, args.dtype, args.tile, args.overlap,
-                             not (args.no_cut_reset or args.stream), args.compile, args.leave_out)
+    enhancer = VideoEnhancer(model, args.device or own_device(), args.dtype, args.tile, args.overlap,
+                             not (args.no_cut_reset or args.stream), args.compile, args.leave_out, args.streams)
+    if jobs:
+        with processes() as (rank, count):
+            enhance_jobs(enhancer, own_share(jobs, rank, count), args.modality, reading, writing, args.skip_bad,
+                         args.streams)
+        return
+    if args.streams > 1 or int(os.environ.get('WORLD_SIZE', 1)) > 1:
+        raise ConfigError(f'{args.input} is one input: --streams and torchrun are for folders of several videos')
     done = enhance_file(enhancer, args.input, args.out, args.modality, reading, writing, args.skip_bad,
                         say=lambda text: print(text, file=sys.stderr))
     print(f'{args.out}: {done.frames} frames in {done.seconds:.1f} s, {done.frames / done.seconds:.1f} frames/s'

@@ -1,7 +1,7 @@
 """Predict whatever can be read, into whatever can be written."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from photoreal.datasets.sources import open_source
 from photoreal.errors import DataError
 from photoreal.inference.enhancer import VideoEnhancer
-from photoreal.inference.feed import Feed
+from photoreal.inference.feed import Feed, Outcome
 from photoreal.inference.inputs import FileInput, Input, Reading, is_live, open_input
 from photoreal.inference.interruption import Interruption
 from photoreal.inference.outputs import Output, Writing, open_output, wants_audio
@@ -33,7 +33,7 @@ class Done(NamedTuple):
 
 def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, modalities: Sequence[str] = (),
                  reading: Reading | None = None, writing: Writing | None = None, skip_bad: bool = False,
-                 say: Callable[[str], None] | None = None) -> Done:
+                 say: Callable[[str], None] | None = None, interruption: Interruption | None = None) -> Done:
     """Predict one video, or whatever else there are frames in.
 
     Args:
@@ -47,6 +47,8 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
         writing: How to write; None: as H.264.
         skip_bad: Go on after a frame that cannot be read or has another size: the prediction before it is repeated.
         say: Told of each such frame; None: nobody is.
+        interruption: Entered by the main thread, which watches over the work of several; None: the work watches over
+            itself, and shows on a terminal how far it is.
 
     Returns:
         What was done.
@@ -68,17 +70,20 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     output = open_output(out, frames, writing)
     feed = Feed(frames.reads(raw=False),
                 {name: given.reads(enhancer.modalities[name].raw) for name, given in maps.items()}, skip_bad)
-    return _run(enhancer, frames, feed, output, writing.low_delay, say or (lambda text: None))
+    preds = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if writing.low_delay else 4)
+    say = say or (lambda text: None)
+    if interruption is not None:
+        return _write(output, interruption.between(feed.outcomes(preds)), say)
+    with Interruption() as interruption, progress_bar(Path(frames.name).name, frames.length) as advance:
+        return _write(output, interruption.between(feed.outcomes(preds)), say, advance)
 
 
-def _run(enhancer: VideoEnhancer, frames: Input, feed: Feed, output: Output, low_delay: bool,
-         say: Callable[[str], None]) -> Done:
+def _write(output: Output, outcomes: Iterator[Outcome], say: Callable[[str], None],
+           advance: Callable[[int], None] = lambda amount: None) -> Done:
     began, count, repeated = time.monotonic(), 0, 0
-    preds = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if low_delay else 4)
     try:
-        with (Interruption() as interruption, output.opened(),
-              progress_bar(Path(frames.name).name, frames.length) as advance):
-            for outcome in interruption.between(feed.outcomes(preds)):
+        with output.opened():
+            for outcome in outcomes:
                 output.write(outcome)
                 count += 1
                 advance(1)

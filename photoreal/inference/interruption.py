@@ -16,7 +16,7 @@ class Interruption:
     """While it is entered, SIGINT and SIGTERM wait until a step is done, and are not heard while work is put away.
 
     A step that hangs is ended by a second signal, if that comes seconds later: a terminal and a launcher of processes
-    tell one wish twice. In a thread other than the main one, which never gets a signal, all this does nothing.
+    tell one wish twice. Signals reach the main thread alone; it has to enter this, for work in other threads too.
     """
 
     def __init__(self) -> None:
@@ -40,12 +40,13 @@ class Interruption:
             KeyboardInterrupt: It came.
         """
         iterator, end = iter(items), object()
+        of_main = threading.current_thread() is threading.main_thread()
         while True:
-            self._waiting = True
+            self._waiting = of_main or self._waiting
             if self._asked is not None:
                 self._end()
             item = next(iterator, end)
-            self._waiting = False
+            self._waiting = self._waiting and not of_main
             if item is end:
                 return
             yield item
@@ -53,10 +54,9 @@ class Interruption:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self._ending:
             return
-        now = time.monotonic()
-        if self._waiting or (self._asked is not None and now - self._asked > _PATIENCE):
+        before, self._asked = self._asked, time.monotonic()
+        if self._waiting or (before is not None and self._asked - before > _PATIENCE):
             self._end()
-        self._asked = self._asked or now
 
     def _end(self) -> None:
         self._ending = True
