@@ -16,7 +16,8 @@ visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'),
 
 # OpenCV's own threads would fight with the data workers for the cores.
 env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-               dist_cfg=dict(backend='nccl'))
+               dist_cfg=dict(timeout=1800))  # seconds that a process waits for another one
 model_wrapper_cfg = dict(type='VideoGANDataParallel')
+sync_bn = None  # 'torch': batch normalisation over all processes; needs GPUs
 load_from = None
 resume = False

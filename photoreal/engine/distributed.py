@@ -1,10 +1,12 @@
 """Data-parallel training of a GAN: generator and discriminator are wrapped each."""
 
 import os
-from typing import Any
+import subprocess
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import torch
-import torch.distributed
+import torch.distributed as dist
 from mmengine.device import get_device
 from mmengine.model.wrappers import MMDistributedDataParallel, MMSeparateDistributedDataParallel
 from mmengine.registry import MODEL_WRAPPERS
@@ -16,7 +18,12 @@ from photoreal.structures import PARTS
 
 
 class _Part(MMDistributedDataParallel):
-    """A wrapped part whose weights keep the names that they have in a run on one device."""
+    """A wrapped part whose weights keep the names that they have in a run on one device.
+
+    Its only work is to average the gradients of its weights over the processes. It may be called several times before
+    one backward pass, as the discriminator is: the average is taken when a weight's gradient is complete. Batch
+    normalisation uses the statistics of each process unless the config says ``sync_bn='torch'``, which needs GPUs.
+    """
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return self.module.state_dict(*args, **kwargs)
@@ -37,33 +44,77 @@ class VideoGANDataParallel(MMSeparateDistributedDataParallel):
         self.module = module
         device = get_device()
         module.to(device)
+        self.device_ids = None if device == 'cpu' else device_ids
+        self.wrap()
+
+    def wrap(self) -> None:
+        """Wrap the parts, or wrap them anew: to be called when other weights than before are trained."""
         for name in PARTS:
-            part = getattr(module, name)
+            part = getattr(self.module, name)
+            part = getattr(part, 'module', part)
             if part is not None:
-                ids = None if device == 'cpu' else device_ids
-                module._modules[name] = _Part(part, device_ids=ids, broadcast_buffers=False)
+                trained = any(parameter.requires_grad for parameter in part.parameters())
+                self.module._modules[name] = _Part(part, device_ids=self.device_ids, broadcast_buffers=False) \
+                    if trained else part
+
+
+class _Launcher(NamedTuple):
+    """Where a launcher tells a process its rank, how many there are, and its rank on its node."""
+
+    rank: str
+    size: str
+    local_rank: str
+    example: str
 
 
 _LAUNCHERS = {
-    'pytorch': ('LOCAL_RANK', 'torchrun --nproc_per_node=<number of GPUs> tools/train.py CONFIG --launcher pytorch'),
-    'slurm': ('SLURM_PROCID', 'srun ... python tools/train.py CONFIG --launcher slurm'),
-    'mpi': ('OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun ... python tools/train.py CONFIG --launcher mpi'),
+    'pytorch': [_Launcher('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'torchrun --nproc_per_node=<number of GPUs>')],
+    'slurm': [_Launcher('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'srun python')],
+    'mpi': [_Launcher('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun python'),
+            _Launcher('PMI_RANK', 'PMI_SIZE', 'MPI_LOCALRANKID', 'mpirun python')],  # MPICH, Intel MPI
 }
 
 
-def start_processes(launcher: str) -> None:
-    """Check that the launcher started this process, and on the CPU let it find the others.
+def start_processes(launcher: str, timeout: float = 1800) -> None:
+    """Let the processes that a launcher started find each other: over NCCL where each has a GPU, else over gloo.
 
-    MMEngine does the rest, but its own way of torchrun's wants a GPU: without one, gloo is started here.
+    MMEngine's own way wants a GPU, and an address for MPI; it finds all done here.
+
+    Args:
+        launcher: 'none', 'pytorch' (torchrun), 'slurm' or 'mpi' (Open MPI, MPICH, Intel MPI).
+        timeout: Seconds after which a process that waits for another one in vain gives up.
 
     Raises:
-        ConfigError: The environment lacks what the launcher sets.
+        ConfigError: The environment lacks what the launcher sets, or the node has fewer GPUs than processes.
     """
-    if launcher == 'none':
+    if launcher == 'none' or dist.is_initialized():
         return
-    variable, example = _LAUNCHERS[launcher]
-    if variable not in os.environ:
-        raise ConfigError(f'launcher={launcher!r}: {variable} is not set in the environment, so {launcher} has not '
-                          f'started this process; start it with: {example}')
-    if launcher == 'pytorch' and not torch.cuda.is_available() and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group('gloo')
+    names = next((names for names in _LAUNCHERS[launcher] if names.rank in os.environ), _LAUNCHERS[launcher][0])
+    for name in names[:3]:
+        if name not in os.environ:
+            raise ConfigError(f'launcher={launcher!r}: {name} is not set in the environment, so {launcher} has not '
+                              f'started this process; start it with: {names.example} tools/train.py CONFIG --launcher '
+                              f'{launcher}')
+    # By these names torch, and MMEngine later on, know them whatever the launcher.
+    for name, source in zip(('RANK', 'WORLD_SIZE', 'LOCAL_RANK'), names):
+        os.environ[name] = os.environ[source]
+    os.environ.setdefault('MASTER_ADDR', _first_node(launcher))
+    os.environ.setdefault('MASTER_PORT', str(20000 + int(os.environ.get('SLURM_JOB_ID', 9500)) % 10000))
+    if torch.cuda.is_available():
+        local_rank = int(os.environ['LOCAL_RANK'])
+        if local_rank >= torch.cuda.device_count():
+            raise ConfigError(f'this is process {local_rank} of its node, counted from 0, and the node has '
+                              f'{torch.cuda.device_count()} GPU(s): start as many processes on a node as it has GPUs')
+        torch.cuda.set_device(local_rank)
+    dist.init_process_group('nccl' if torch.cuda.is_available() else 'gloo', timeout=timedelta(seconds=timeout))
+
+
+def _first_node(launcher: str) -> str:
+    if launcher == 'slurm':
+        nodes = os.environ['SLURM_NODELIST']
+        return subprocess.run(['scontrol', 'show', 'hostnames', nodes], check=True, capture_output=True,
+                              text=True).stdout.split()[0]
+    if launcher == 'mpi' and os.environ.get('OMPI_COMM_WORLD_LOCAL_SIZE') != os.environ['WORLD_SIZE']:
+        raise ConfigError("launcher='mpi' on several nodes: MASTER_ADDR is not set; give all processes the name of the "
+                          'node with rank 0: mpirun -x MASTER_ADDR=<node> (Open MPI), -genv MASTER_ADDR <node> (MPICH)')
+    return '127.0.0.1'

@@ -137,7 +137,7 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
         phases: What will be run, some of 'train', 'val' and 'test': their data is built and checked first, together
             with everything else that can be wrong, and only then work_dir is made.
     """
-    start_processes(cfg.get('launcher', 'none'))
+    start_processes(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', 1800))
     parts = build_parts(cfg, phases)
     cfg = copy.deepcopy(cfg)
     sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, all_reduce_dict
 from mmengine.model import BaseModel, MomentumAnnealingEMA
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import MODELS
@@ -143,6 +143,7 @@ class VideoGAN(BaseModel):
             logs = learn_in_parts(self._learn, batch, optim_wrapper, self.micro_batches)
         if self.generator_ema is not None:
             self.generator_ema.update_parameters(_module(self.generator))
+        all_reduce_dict(logs, op='mean')
         for player in ('discriminator', 'critic'):
             updated = logs.pop(f'{player[0]}_updated', None)
             if updated is not None:
@@ -163,6 +164,7 @@ class VideoGAN(BaseModel):
             logs |= self._update('discriminator', judged, self.losses, optim_wrapper)
             with _frozen(self.discriminator), wrapper.optim_context(self.discriminator):
                 context.real_scores = judged.real_scores
+                # Not through a distributed wrapper: it would wait for gradients of weights that have none here.
                 context.fake_scores = _module(self.discriminator)(context.pred, judged)
             logs['g_fake'] = _mean_logit(context.fake_scores)
         if self.critic is not None:

@@ -1,7 +1,11 @@
 """Training and testing by two processes, on the CPU, is that by one."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,12 +17,12 @@ from tests import tiny
 from tests.conftest import Run
 
 
-def torchrun(tool: str, *args: object) -> tiny.Ended:
+def torchrun(tool: str, *args: object, **environment: str) -> tiny.Ended:
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     return tiny.run_process('-m', 'torch.distributed.run', '--nproc_per_node=2', f'--master_port={port}',
-                            f'tools/{tool}.py', *args, '--launcher', 'pytorch', CUDA_VISIBLE_DEVICES='')
+                            f'tools/{tool}.py', *args, '--launcher', 'pytorch', CUDA_VISIBLE_DEVICES='', **environment)
 
 
 @pytest.mark.slow
@@ -39,16 +43,92 @@ def test_two_processes_make_a_checkpoint_that_one_can_use(trained: Run, tmp_path
 
 @pytest.mark.slow
 def test_two_processes_with_half_a_batch_each_train_as_one(trained: Run, tmp_path: Path) -> None:
-    ended = torchrun('train', trained.config, '--work-dir', tmp_path / 'two', '--cfg-options', 'train_cfg.max_iters=1',
-                     'train_dataloader.batch_size=1', 'model.discriminator=None', 'model.losses.adversarial=None')
+    # Without batch normalisation, whose statistics are those of a process.
+    options = ['train_cfg.max_iters=1', 'model.discriminator.spectral=True', 'model.update_threshold=None']
+    ended = torchrun('train', trained.config, '--work-dir', tmp_path / 'two', '--cfg-options', *options,
+                     'train_dataloader.batch_size=1')
     assert ended.code == 0, ended.err
-    alone = tiny.run('train', trained.config, '--work-dir', tmp_path / 'one', options=[
-        'train_cfg.max_iters=1', 'model.discriminator=None', 'model.losses.adversarial=None'])
+    alone = tiny.run('train', trained.config, '--work-dir', tmp_path / 'one', options=options)
     assert alone.code == 0, alone.err
-    two, one = (torch.load(tmp_path / name / 'latest.pth', weights_only=True)['optimizer']['generator']['state']
-                for name in ('two', 'one'))
-    for key in one:  # Adam's first moment is the gradient: the mean over the two processes
-        torch.testing.assert_close(two[key]['exp_avg'], one[key]['exp_avg'], rtol=1e-3, atol=1e-6)
+    two, one = (torch.load(tmp_path / name / 'latest.pth', weights_only=True) for name in ('two', 'one'))
+    for part in ('generator', 'discriminator'):
+        moments = [checkpoint['optimizer'][part]['state'] for checkpoint in (two, one)]
+        for key in moments[1]:  # Adam's first moment is the gradient: the mean over the two processes
+            torch.testing.assert_close(moments[0][key]['exp_avg'], moments[1][key]['exp_avg'], rtol=1e-3, atol=1e-6)
+    logs = [checkpoint['message_hub']['log_scalars'] for checkpoint in (two, one)]
+    for name in ('train/g_total', 'train/d_total', 'train/d_lead'):
+        assert logs[0][name]['values'] == pytest.approx(logs[1][name]['values'], rel=1e-3), name
+
+
+DYING = """
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+
+@HOOKS.register_module()
+class DyingHook(Hook):
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 2 and get_rank() == 1:
+            raise RuntimeError('the disk is gone')
+"""
+
+
+@pytest.mark.slow
+def test_process_that_dies_ends_the_others_with_its_error_shown(trained: Run, tmp_path: Path) -> None:
+    (tmp_path / 'dying.py').write_text(DYING)
+    config = tmp_path / 'tiny.py'
+    config.write_text(f"""_base_ = {str(trained.config)!r}
+custom_imports = dict(imports=['photoreal.datasets', 'photoreal.engine', 'photoreal.metrics', 'dying'])
+custom_hooks = [dict(type='DyingHook')]
+""")
+    began = time.monotonic()
+    # The discriminator is never updated: a forward pass without a backward one must not stop the next.
+    ended = torchrun('train', config, '--work-dir', tmp_path / 'run', '--cfg-options', 'train_cfg.max_iters=9',
+                     'train_cfg.val_interval=9', 'model.update_threshold=-1e9',
+                     PYTHONPATH=os.pathsep.join([str(tiny.ROOT), str(tmp_path)]))
+    assert ended.code != 0 and time.monotonic() - began < 60
+    assert 'RuntimeError: the disk is gone' in ended.err and 'Iter(train) [2/9]' in ended.out
+
+
+ENVIRONMENTS = {
+    'slurm': dict(SLURM_PROCID='{}', SLURM_NTASKS='2', SLURM_LOCALID='{}', SLURM_NODELIST='here', SLURM_JOB_ID='123'),
+    'mpi': dict(OMPI_COMM_WORLD_RANK='{}', OMPI_COMM_WORLD_SIZE='2', OMPI_COMM_WORLD_LOCAL_RANK='{}',
+                OMPI_COMM_WORLD_LOCAL_SIZE='2')}
+MEET = """
+import sys, torch
+from mmengine.dist import all_reduce, get_rank, get_world_size
+from photoreal.engine.distributed import start_processes
+start_processes(sys.argv[1])
+total = torch.tensor(float(get_rank() + 1))
+all_reduce(total)
+print(get_world_size(), float(total))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
+def test_processes_of_other_launchers_meet(launcher: str, tmp_path: Path) -> None:
+    scontrol = tmp_path / 'scontrol'  # slurm's own tool, which names the nodes of a list
+    scontrol.write_text('#!/bin/sh\n[ "$*" = "show hostnames here" ] && echo localhost && echo another\n')
+    scontrol.chmod(0o755)
+    common = {**os.environ, 'PATH': f"{tmp_path}:{os.environ['PATH']}", 'PYTHONPATH': str(tiny.ROOT),
+              'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+    own = [{name: value.format(rank) for name, value in ENVIRONMENTS[launcher].items()} for rank in range(2)]
+    started = [subprocess.Popen([sys.executable, '-c', MEET, launcher], stdout=subprocess.PIPE, text=True,
+                                env=common | environment) for environment in own]
+    assert [process.communicate(timeout=60)[0].split() for process in started] == [['2', '3.0']] * 2
+
+
+def test_mpi_on_several_nodes_asks_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENTS['mpi'].items():
+        monkeypatch.setenv(name, value.format(1))
+    monkeypatch.setenv('OMPI_COMM_WORLD_LOCAL_SIZE', '1')
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '')  # so that what is set here does not outlive the test
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match='MASTER_ADDR is not set; .* mpirun -x MASTER_ADDR=<node>'):
+        start_processes('mpi')
 
 
 @pytest.mark.slow
@@ -65,7 +145,7 @@ def test_two_processes_measure_what_one_does(trained: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(('launcher', 'variable'), [
-    ('pytorch', 'LOCAL_RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_LOCAL_RANK')])
+    ('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')])
 def test_launcher_that_did_not_start_the_process(launcher: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(variable, raising=False)
     with pytest.raises(ConfigError, match=f"launcher='{launcher}': {variable} is not set"):
