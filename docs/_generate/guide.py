@@ -111,8 +111,8 @@ def _comments() -> tuple[dict[str, str], dict[str, str]]:
         comment = ''
         for line in path.read_text('utf-8').splitlines():
             if assigned := re.match(r'(\w+) = [^#]*(?:# (.*))?', line):
-                behind.setdefault(assigned[1], assigned[2] or '')
-                above.setdefault(assigned[1], comment)
+                behind.update({assigned[1]: assigned[2]} if assigned[2] else {})
+                above.update({assigned[1]: comment} if comment else {})
             comment = f'{comment} {line.lstrip("# ")}'.strip() if line.startswith('#') else ''
     return behind, above
 
