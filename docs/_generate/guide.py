@@ -147,7 +147,8 @@ def _describe_key(cfg: Config, key: str, value: Any) -> Key | None:
     place, above = place_of(key), place_of(parent)
     if last == 'type' or top in _variables() or '.dataset.modalities.' in key or (last.isdigit() and place is None):
         return None
-    if place is not None:
+    parts = value if isinstance(value, list) else [value]
+    if place is not None and all(part is None or isinstance(part, dict) for part in parts):
         kind = 'list of dict' if isinstance(value, list) else 'dict'
         return Key(shown_key(key), None, kind, '', MEANINGS['sections'].get(section_of(key), ''), '')
     owner = None
