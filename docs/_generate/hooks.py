@@ -10,10 +10,11 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # MkDocs knows the hook's file alone
 
-from docs._generate import guide
+from docs._generate import commands, guide, messages, zoo
 from docs._generate.components import ROOT
 from docs._generate.pictures import pictures
 
+FRAGMENTS = guide.FRAGMENTS | {'messages': messages.table, 'zoo': zoo.table}
 MARKER = re.compile(r'^<!-- generated: (\w+) -->$', re.MULTILINE)
 
 
@@ -29,6 +30,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the start page, which is the README, and the reference."""
     made = {'index.md': start_page(), 'changelog.md': (ROOT / 'CHANGELOG.md').read_text('utf-8'),
+            'reference/commands.md': commands.reference(),
             **{f'reference/{page}.md': guide.reference(page) for page in guide.PAGES}}
     made |= {f'images/modalities/{name}.png': picture for name, picture in pictures().items()}
     for path, content in made.items():
@@ -38,7 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in what a page wants made: ``<!-- generated: NAME -->`` on a line of its own."""
-    return MARKER.sub(lambda found: guide.FRAGMENTS[found[1]](), markdown)
+    return MARKER.sub(lambda found: FRAGMENTS[found[1]](), markdown)
 
 
 def start_page() -> str:

@@ -7,8 +7,9 @@ import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
-from docs._generate import guide
+from docs._generate import commands, guide
 from docs._generate.components import components, describe
+from photoreal.commands import COMMANDS
 from photoreal.registry import MODALITIES
 from photoreal.validation import walk
 from tests import tiny
@@ -74,3 +75,8 @@ def test_site_is_built_strictly_and_fetches_nothing(tmp_path: Path) -> None:
         text = (tmp_path / 'site' / path).read_text('utf-8')
         fetched = re.findall(r'<(?:script|img|iframe|link)[^>]*?(?:src|href)="(https?:[^"]+)"', text)
         assert not fetched, path
+
+
+def test_reference_of_commands_has_their_help() -> None:
+    page = commands.reference()
+    assert all(f'usage: photoreal {command} ' in page for command in COMMANDS)
