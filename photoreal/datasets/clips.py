@@ -110,6 +110,7 @@ class ClipDataset(Dataset):
         self.still_prob = still_prob
         self.still_speed = still_speed
         self.seed = seed
+        self._recorded_motion = [name for name, m in self.modalities.items() if m.directed and m.folder is not None]
         self._check_arguments()
         self._context = max(m.context for m in self.modalities.values())
         min_height, min_width = (side * scale for side in self.crop_size or (1, 1))
@@ -140,6 +141,10 @@ class ClipDataset(Dataset):
         wrong = [f'{name}={getattr(self, name)!r}; expected {rule}' for name, (rule, kept) in rules.items() if not kept]
         if self.still_prob and self.crop_size is None:
             wrong.append(f'still_prob={self.still_prob} with crop_size=None; a window that moves needs a crop_size')
+        if self._recorded_motion and (self.strides != (1,) or self.reverse_prob or self.still_prob):
+            wrong.append(f"modality '{self._recorded_motion[0]}' is recorded motion from frame to frame, which clips "
+                         'that leave out frames, run backward or stand still do not have; expected strides=(1,), '
+                         'reverse_prob=0 and still_prob=0')
         if wrong:
             raise ConfigError.from_faults('ClipDataset:', wrong)
 
@@ -202,6 +207,8 @@ class ClipDataset(Dataset):
         if still and not self._context:
             moves = _glide(corner, speed * self.still_speed, slack, self.clip_length)
             return _Plan([], [start], [Window(*move, *crop) for move in moves.tolist()], bool(flip), size)
+        if self._recorded_motion:
+            start = min(start, len(video) - self.clip_length)  # at the video's end clips would run back
         steps = np.arange(-self._context, self.clip_length)
         if reverse:
             steps = self.clip_length - 1 - steps

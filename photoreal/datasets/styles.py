@@ -7,7 +7,7 @@ Legend: T time, H height, W width, h and w the sides of a crop.
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -228,6 +228,46 @@ class Jitter(InputStyle):
             if noise:
                 bright += np.float32(noise) * rng.standard_normal(frame.shape, np.float32)
             out[i] = np.rint(np.clip(bright, 0, 255))
+        return out
+
+
+@INPUT_STYLES.register_module()
+class RandomConv(InputStyle):
+    """Other textures and colours on the same shapes: the frames mixed with themselves after a random convolution.
+
+    Z. Xu et al., "Robust and Generalizable Visual Representation Learning via Random Convolutions", ICLR 2021 (arXiv
+    2007.13003). The convolution is drawn once a clip.
+
+    Args:
+        prob: How often a clip gets this style.
+        sides: Sides of the kernel, odd, of which one is drawn.
+        mix: Share of the convolved frame, a pair (low, high) or a constant.
+
+    Raises:
+        ConfigError: An argument is out of its range; the message names it.
+    """
+
+    def __init__(self, prob: float = 0.5, sides: Sequence[int] = (1, 3, 5),
+                 mix: float | tuple[float, float] = (0.2, 0.8)) -> None:
+        super().__init__(prob)
+        self.sides = [check_number(f'sides[{i}]', side, 1, integer=True) for i, side in enumerate(sides)]
+        if not self.sides or any(side % 2 == 0 for side in self.sides):
+            raise ConfigError(f'sides={list(sides)}: expected odd numbers, one at least')
+        self.mix = Range.parse('mix', mix, maximum=1.0)
+
+    def sample(self, rng: np.random.Generator) -> dict[str, Any]:
+        """``kernel``, for each pair of an output's and an input's channel the rows of weights, and ``mix`` (float)."""
+        side = int(rng.choice(self.sides))
+        kernel = rng.standard_normal((3, 3, side, side)) / np.sqrt(3 * side**2)  # keeps the contrast about as it was
+        return {'kernel': kernel.tolist(), 'mix': self.mix.draw(rng)}
+
+    def apply(self, frames: np.ndarray, reference: Reference, kernel: list, mix: float) -> np.ndarray:
+        """(T, h, w, 3) uint8 RGB -> the same."""
+        weights, out = np.array(kernel, np.float32), np.empty(frames.shape, np.uint8)
+        for i, frame in enumerate(frames.astype(np.float32) - 128):
+            planes = cv2.split(frame)
+            found = [sum(cv2.filter2D(plane, -1, one) for plane, one in zip(planes, row)) for row in weights]
+            out[i] = np.rint(np.clip((1 - mix) * frame + mix * np.stack(found, axis=-1) + 128, 0, 255))
         return out
 
 

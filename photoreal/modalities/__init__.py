@@ -3,21 +3,25 @@
 from collections.abc import Collection, Mapping
 
 from photoreal.errors import ConfigError
+from photoreal.modalities.abstraction import Guided, Kuwahara, Superpixels
 from photoreal.modalities.base import Modality
 from photoreal.modalities.blur import Blur
 from photoreal.modalities.combine import Chain, OneOf
 from photoreal.modalities.downsample import Downsample
 from photoreal.modalities.edges import Edges
 from photoreal.modalities.estimators import MonoDepth, Segmentation
+from photoreal.modalities.flow import Flow
 from photoreal.modalities.gray import Gray
 from photoreal.modalities.labels import LabelMap
+from photoreal.modalities.lines import LineDrawing
 from photoreal.modalities.precomputed import Precomputed
-from photoreal.modalities.recorded import Depth, ImageFolder
-from photoreal.modalities.simplify import Posterize, Smooth
+from photoreal.modalities.recorded import Depth, GBuffer, ImageFolder, Normals
+from photoreal.modalities.simplify import Palette, Posterize, Smooth
 from photoreal.registry import MODALITIES, suggest
 
-__all__ = ['Blur', 'Chain', 'Depth', 'Downsample', 'Edges', 'Gray', 'ImageFolder', 'LabelMap', 'Modality', 'MonoDepth',
-           'OneOf', 'Posterize', 'Precomputed', 'Segmentation', 'Smooth', 'build_modalities', 'without']
+__all__ = ['Blur', 'Chain', 'Depth', 'Downsample', 'Edges', 'Flow', 'GBuffer', 'Gray', 'Guided', 'ImageFolder',
+           'Kuwahara', 'LabelMap', 'LineDrawing', 'Modality', 'MonoDepth', 'Normals', 'OneOf', 'Palette', 'Posterize',
+           'Precomputed', 'Segmentation', 'Smooth', 'Superpixels', 'build_modalities', 'without']
 
 
 def build_modalities(cfg: dict[str, dict | Modality]) -> dict[str, Modality]:

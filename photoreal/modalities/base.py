@@ -23,6 +23,7 @@ class Modality(ABC):
         margin: Pixels around a crop that :meth:`compute` needs to give the same as on the whole frame.
         align: A crop handed to :meth:`compute` starts at multiples of this many pixels of the frame.
         exact_crop: Whether, margin and alignment kept, the map of a crop equals the crop of the map.
+        directed: Whether values depend on which way time runs (motion): recorded ones then fit forward clips alone.
         raw: Recorded maps are read as they are stored (16 bits, palette indices) instead of as uint8 RGB.
         is_label: Values must not be mixed (categories, counts with a special meaning): resize by nearest neighbour.
     """
@@ -33,6 +34,7 @@ class Modality(ABC):
     margin: int = 0
     align: int = 1
     exact_crop: bool = True
+    directed: bool = False
     raw: ClassVar[bool] = False
     is_label: ClassVar[bool] = False
 

@@ -41,6 +41,7 @@ class OneOf(Modality):
         self.margin = max(choice.margin for choice in self.choices)
         self.align = math.lcm(*(choice.align for choice in self.choices))
         self.exact_crop = all(choice.exact_crop for choice in self.choices)
+        self.directed = any(choice.directed for choice in self.choices)
         self._check_alike()
 
     def sample(self, rng: np.random.Generator | None) -> dict[str, Any]:
@@ -113,6 +114,7 @@ class Chain(Modality):
         self.margin = sum(step.margin for step in self.steps)
         self.align = math.lcm(*(step.align for step in self.steps))
         self.exact_crop = all(step.exact_crop for step in self.steps)
+        self.directed = any(step.directed for step in self.steps)
 
     def sample(self, rng: np.random.Generator | None) -> dict[str, Any]:
         """``steps``, a list of what each step draws."""

@@ -39,7 +39,7 @@ class Precomputed(Modality):
                               'expected a modality that is computed from frames; use that one alone')
         self.of = of
         self.channels = of.channels
-        self.is_label = of.is_label
+        self.is_label, self.directed = of.is_label, of.directed
 
     def compute(self, frames: np.ndarray) -> np.ndarray:
         """(T, H, W, c) as read -> the same.

@@ -1,4 +1,6 @@
-"""Maps that were recorded with the frames: images of any kind, and depth."""
+"""Maps that were recorded with the frames: images of any kind, depth, normals, and other buffers of an engine."""
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -111,3 +113,106 @@ class Depth(Modality):
         nearness = to_picture(encoded if self.inverse else 1 - encoded)[..., 0]
         flat = cv2.applyColorMap(nearness.reshape(-1, nearness.shape[-1]), cv2.COLORMAP_TURBO)  # (... * H, W, 3)
         return cv2.cvtColor(flat, cv2.COLOR_BGR2RGB).reshape(*nearness.shape, 3)
+
+
+@MODALITIES.register_module()
+class Normals(Modality):
+    """Recorded surface normals in view space: x to the right, stored as (n + 1) * 127.5 in RGB of 8 bits.
+
+    The network sees n, and 0 in all channels where nothing is: pixels that are stored as black.
+
+    Args:
+        folder: Name of the folder (or video without its suffix) beside ``frames``.
+
+    Raises:
+        ConfigError: The folder is no plain name.
+    """
+
+    channels = 3
+    is_label = True  # half of a normal and half of nothing would be a normal
+
+    def __init__(self, folder: str = 'normal') -> None:
+        self.folder = check_folder(folder)
+
+    def compute(self, frames: np.ndarray) -> np.ndarray:
+        """(T, H, W, 3) uint8 as read -> the same."""
+        return frames
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(..., 3, H, W) uint8 -> the same as float32 in [-1, 1]."""
+        there = (x != 0).any(dim=-3, keepdim=True)
+        return (x.to(torch.float32) / 127.5 - 1) * there
+
+    def flip(self, maps: np.ndarray) -> np.ndarray:
+        """Mirror maps (T, H, W, 3) left to right: what faces left faces right."""
+        maps = maps[:, :, ::-1].copy()
+        maps[..., 0] = np.where(maps.any(-1), 255 - maps[..., 0], 0)
+        return maps
+
+    def show(self, encoded: Tensor) -> np.ndarray:
+        """(..., 3, H, W) -> (..., H, W, 3) uint8 RGB as stored, grey where nothing is."""
+        return to_picture((encoded + 1) / 2)
+
+
+@MODALITIES.register_module()
+class GBuffer(Modality):
+    """Any recorded buffer of an engine, 8 or 16 bits: albedo, roughness, metalness, reflections; 0 where it has none.
+
+    The network sees its values between the ends of ``limits`` as 0 to 1 and, in one more channel, a 1 where there are
+    any: "no value" and "the smallest value" are then told apart.
+
+    Args:
+        folder: Name of the folder (or video without its suffix) beside ``frames``.
+        channels: 3, or 1 for the first channel alone.
+        limits: (low, high), the counts that become 0 and 1; None: the whole range of 8 or 16 bits.
+        void: Pixels that hold this count in all channels have no value; None: all have one.
+
+    Raises:
+        ConfigError: An argument is out of its range; the message names it.
+    """
+
+    raw = True
+    is_label = True  # half of a value and half of none would be another value
+
+    def __init__(self, folder: str, channels: int = 3, limits: Sequence[int] | None = None,
+                 void: int | None = 0) -> None:
+        if channels not in (1, 3):
+            raise ConfigError(f'channels={channels!r}: expected 3, or 1 for the first channel alone')
+        self.folder = check_folder(folder)
+        self.channels = channels + 1
+        self.limits = None if limits is None else _parse_limits(limits)
+        self.void = None if void is None else check_number('void', void, 0, 65535, integer=True)
+
+    def compute(self, frames: np.ndarray) -> np.ndarray:
+        """(T, H, W, c) uint8 or uint16 as read -> (T, H, W, channels) of the same type, the last one 0 or 1.
+
+        Raises:
+            ValueError: The maps are of another type, or have too few channels.
+        """
+        count = self.channels - 1
+        if frames.dtype not in (np.uint8, np.uint16) or frames.shape[-1] < count:
+            raise ValueError(f'the buffer is stored as {frames.shape[-1]} channels of {frames.dtype}: expected {count} '
+                             'of 8 or 16 bits; save it as such a PNG, or set channels')
+        values = frames[..., :count]
+        there = np.ones(values.shape[:3], bool) if self.void is None else (values != self.void).any(-1)
+        return np.concatenate([values * there[..., None], there[..., None].astype(values.dtype)], axis=-1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(..., channels, H, W) uint8 or uint16 -> the same as float32 in [0, 1]."""
+        low, high = self.limits or (0, 255 if x.dtype == torch.uint8 else 65535)
+        x = x.to(torch.float32)
+        there = x[..., -1:, :, :]
+        return torch.cat([((x[..., :-1, :, :] - low) / (high - low)).clamp(0, 1) * there, there], dim=-3)
+
+    def show(self, encoded: Tensor) -> np.ndarray:
+        """(..., channels, H, W) -> (..., H, W, 3) uint8 RGB of the values, black where there are none."""
+        return to_picture(encoded[..., :-1, :, :])
+
+
+def _parse_limits(limits: Sequence[int]) -> tuple[int, int]:
+    if not isinstance(limits, Sequence) or isinstance(limits, str) or len(limits) != 2:
+        raise ConfigError(f'limits={limits!r}: expected (low, high), or None')
+    low, high = (check_number(f'limits[{i}]', value, 0, 65535, integer=True) for i, value in enumerate(limits))
+    if low >= high:
+        raise ConfigError(f'limits={limits!r}: expected low < high')
+    return low, high

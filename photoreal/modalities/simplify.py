@@ -9,7 +9,7 @@ from torch import Tensor
 
 from photoreal.modalities.arguments import Range, check_number
 from photoreal.modalities.base import Modality
-from photoreal.modalities.images import gaussian, gaussian_radius, map_frames, to_unit
+from photoreal.modalities.images import gaussian, gaussian_radius, gray, map_frames, to_unit
 from photoreal.registry import MODALITIES
 
 
@@ -43,6 +43,46 @@ class Posterize(Modality):
         steps = levels - 1
         table = np.rint(np.rint(np.arange(256) * (steps / 255)) * (255 / steps)).astype(np.uint8)
         return map_frames(lambda frame: cv2.LUT(gaussian(frame, self.sigma), table), frames)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(..., 3, H, W) uint8 -> (..., 3, H, W) float32 in [0, 1]."""
+        return to_unit(x)
+
+
+@MODALITIES.register_module()
+class Palette(Modality):
+    """The frame's luma in few levels, each painted in a colour of its own that is drawn for the clip.
+
+    The generator then learns shapes that hold whatever their colours are. Outside training it is a scale of greys.
+
+    Args:
+        levels: Levels of brightness, a pair (low, high) or a constant, from 2 to 256.
+        levels_fixed: The same outside training; None: the middle.
+        sigma: Gaussian blur before, in pixels, so that noise does not flicker between two levels; 0 is none.
+
+    Raises:
+        ConfigError: An argument is out of its range; the message names it.
+    """
+
+    channels = 3
+
+    def __init__(self, levels: int | Sequence[int] = (4, 10), levels_fixed: int | None = None,
+                 sigma: float = 1.0) -> None:
+        self.levels = Range.parse('levels', levels, levels_fixed, minimum=2, maximum=256, integer=True)
+        self.sigma = check_number('sigma', sigma, minimum=0)
+        self.margin = gaussian_radius(self.sigma)
+
+    def sample(self, rng: np.random.Generator | None) -> dict[str, Any]:
+        """``colours``, a list of (R, G, B), from the darkest level to the brightest."""
+        levels = self.levels.draw(rng)
+        if rng is None:
+            return {'colours': [[round(255 * i / (levels - 1))] * 3 for i in range(levels)]}
+        return {'colours': rng.integers(0, 256, (levels, 3)).tolist()}
+
+    def compute(self, frames: np.ndarray, colours: Sequence[Sequence[int]]) -> np.ndarray:
+        """(T, H, W, 3) uint8 RGB -> (T, H, W, 3) uint8 RGB."""
+        table = np.array(colours, np.uint8)[np.arange(256) * len(colours) // 256]  # (256, 3)
+        return map_frames(lambda frame: table[gray(gaussian(frame, self.sigma))], frames)
 
     def encode(self, x: Tensor) -> Tensor:
         """(..., 3, H, W) uint8 -> (..., 3, H, W) float32 in [0, 1]."""

@@ -86,6 +86,10 @@ class VideoGAN(BaseModel):
         self._check_losses()
         on_virtual = self.unpaired.losses.values() if self.unpaired is not None else ()
         self.ping_pong = any(loss.needs_ping_pong for loss in (*self.losses.values(), *on_virtual))
+        directed = [name for name, m in self.data_preprocessor.modalities.items() if m.directed]
+        if self.ping_pong and directed:
+            raise ConfigError(f"modality '{directed[0]}' tells which way time runs, and a loss has clips run back as "
+                              'well: set model.losses.ping_pong=None')
         self.update_threshold = update_threshold
         self.generator_ema = None
         if ema_momentum is not None:

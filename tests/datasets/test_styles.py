@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from photoreal.datasets import FDA, ClipDataset, ClipSampler, HistogramMatch, Jitter, Reference, Reinhard
+from photoreal.datasets import FDA, ClipDataset, ClipSampler, HistogramMatch, Jitter, RandomConv, Reference, Reinhard
 from photoreal.datasets.styles import InputStyles
 from photoreal.errors import ConfigError, DataError
 from photoreal.registry import INPUT_STYLES
@@ -28,6 +28,11 @@ class TestHistogramMatch(InputStyleContract):
 class TestFDA(InputStyleContract):
     def make(self):
         return FDA()
+
+
+class TestRandomConv(InputStyleContract):
+    def make(self):
+        return RandomConv()
 
 
 class TestJitter(InputStyleContract):
@@ -113,6 +118,29 @@ def test_jitter_is_constant_but_for_flicker_and_noise():
     grey = np.full((2, 60, 60, 3), 128, np.uint8)
     found = noisy.apply(grey, reference(), **noisy.sample(np.random.default_rng(0))).astype(float)
     assert 3.8 < found.std() < 4.2 and 5.3 < (found[1] - found[0]).std() < 6
+
+
+def test_a_random_convolution_keeps_shapes_and_contrast():
+    grey = np.full((1, 20, 20, 3), 128, np.uint8)
+    contrast = []
+    for seed in range(30):
+        style = RandomConv(mix=1)
+        params = style.sample(np.random.default_rng(seed))
+        np.testing.assert_array_equal(style.apply(grey, reference(), **params), grey)
+        contrast.append(style.apply(STREET, reference(), **params).std() / STREET.std())
+    assert 0.3 < np.mean(contrast) < 1.2
+    style = RandomConv(sides=(3,), mix=0.25)
+    params = style.sample(np.random.default_rng(0))
+    frame = STREET[0].astype(float) - 128
+    wanted = 0.75 * frame[1:-1, 1:-1]
+    for y in range(3):
+        for x in range(3):
+            weights = 0.25 * np.array(params['kernel'])[:, :, y, x].T
+            wanted += frame[y:y + frame.shape[0] - 2, x:x + frame.shape[1] - 2] @ weights
+    found = style.apply(STREET, reference(), **params)[0, 1:-1, 1:-1]
+    assert np.abs(found - np.clip(wanted + 128, 0, 255)).max() < 0.51
+    with pytest.raises(ConfigError, match='sides=.2.'):
+        RandomConv(sides=[2])
 
 
 HEIGHT, WIDTH = 24, 32

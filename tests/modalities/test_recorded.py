@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from photoreal.errors import ConfigError
-from photoreal.modalities import Depth, ImageFolder
+from photoreal.modalities import Depth, GBuffer, ImageFolder, Normals
 from photoreal.testing.modality import ModalityContract
 
 
@@ -33,6 +33,31 @@ class TestDepth8(ModalityContract):
 
     def maps(self, rng, length, height, width):
         return rng.integers(0, 256, (length, height, width, 1), dtype=np.uint8)
+
+
+class TestNormals(ModalityContract):
+    value_range = (-1.0, 1.0)
+
+    def make(self):
+        return Normals()
+
+    def maps(self, rng, length, height, width):
+        maps = rng.integers(1, 255, (length, height, width, 3), dtype=np.uint8)
+        maps[rng.random(maps.shape[:3]) < 0.2] = 0
+        return maps
+
+
+class TestGBuffer(ModalityContract):
+    def make(self):
+        return GBuffer('albedo')
+
+
+class TestGBuffer16(ModalityContract):
+    def make(self):
+        return GBuffer('roughness', channels=1, limits=(1000, 30000), void=65535)
+
+    def maps(self, rng, length, height, width):
+        return rng.choice(np.array([0, 999, 20000, 60000, 65535], np.uint16), (length, height, width, 1))
 
 
 def seen(depth: Depth, counts: list[int], dtype: type = np.uint16) -> list[float]:
@@ -92,3 +117,36 @@ def test_wrong_image_arguments_are_named():
         ImageFolder('albedo', channels=2)
     with pytest.raises(ConfigError, match="folder='../frames'"):
         ImageFolder('../frames')
+
+
+def test_normals_by_hand():
+    normals = Normals()
+    maps = np.array([[[[255, 128, 0], [0, 0, 0], [0, 255, 255]]]], np.uint8)
+    out = normals.encode(torch.from_numpy(normals.compute(maps)).permute(0, 3, 1, 2))[0, :, 0]  # (3, W)
+    assert out.T.flatten().tolist() == pytest.approx([1, 1 / 255, -1, 0, 0, 0, -1, 1, 1], abs=1e-6)
+    assert normals.flip(maps)[0, 0].tolist() == [[255, 255, 255], [0, 0, 0], [0, 128, 0]]
+
+
+def test_a_buffer_tells_nothing_from_the_smallest_value():
+    buffer = GBuffer('roughness', channels=1, limits=(10, 30))
+    maps = np.array([0, 5, 10, 20, 99], np.uint8).reshape(1, 1, -1, 1)
+    out = buffer.encode(torch.from_numpy(buffer.compute(maps)).permute(0, 3, 1, 2))[0, :, 0]
+    assert buffer.channels == 2
+    assert out.tolist() == [[0, 0, 0, 0.5, 1], [0, 1, 1, 1, 1]]
+    colours = GBuffer('albedo').compute(np.array([[[[0, 0, 0], [0, 0, 1]]]], np.uint8))
+    assert colours.tolist() == [[[[0, 0, 0, 0], [0, 0, 1, 1]]]]
+    whole = GBuffer('albedo', void=None).compute(np.zeros((1, 1, 1, 3), np.uint16))
+    assert whole.tolist() == [[[[0, 0, 0, 1]]]] and whole.dtype == np.uint16
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(channels=2), 'channels=2'), (dict(limits=(5, 5)), 'expected low < high'), (dict(limits=3), 'expected .low'),
+    (dict(void=-1), 'void=-1'), (dict(folder='a/b'), 'folder')])
+def test_buffers_that_cannot_be(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        GBuffer(**{'folder': 'x', **arguments})
+
+
+def test_a_buffer_of_too_few_channels():
+    with pytest.raises(ValueError, match='stored as 1 channels of uint8: expected 3'):
+        GBuffer('albedo').compute(np.zeros((1, 2, 2, 1), np.uint8))
