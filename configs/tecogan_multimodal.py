@@ -79,9 +79,9 @@ test_evaluator = [
 
 optim_wrapper = dict(
     constructor='PartwiseOptimWrapperConstructor',
-    generator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
-    discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
-    critic=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))))  # of unpaired
+    generator=dict(type='GuardedOptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
+    discriminator=dict(type='GuardedOptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))),
+    critic=dict(type='GuardedOptimWrapper', optimizer=dict(type='Adam', lr=1e-4, betas=(0.9, 0.999))))  # of unpaired
 param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[60000, 90000], gamma=0.5)]
 train_cfg = dict(type='ClipTrainLoop', max_iters=100000, val_interval=2000)
 val_cfg = dict(type='ValLoop')

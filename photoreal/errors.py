@@ -24,6 +24,10 @@ class CheckpointError(PhotorealError):
     """A checkpoint or weights file that is missing, damaged or does not fit."""
 
 
+class TrainingError(PhotorealError):
+    """A training that cannot go on."""
+
+
 class Interrupted(Exception):
     """A signal has stopped a run in good order; its state is saved.
 

@@ -9,7 +9,8 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='RunCheckpointHook', interval=1000, max_keep_ckpts=3, save_best='real/psnr'))
-custom_hooks = [dict(type='PreviewHook'), dict(type='MetricsJsonHook')]
+custom_hooks = [dict(type='PreviewHook'), dict(type='MetricsJsonHook'),
+                dict(type='NonFiniteGuardHook', limit=20, then='stop')]
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])

@@ -10,6 +10,7 @@ from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWr
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch import Tensor, nn
 
+from photoreal.engine.guard import GuardedOptimWrapper
 from photoreal.errors import ConfigError
 from photoreal.registry import suggest
 from photoreal.structures import PARTS
@@ -61,7 +62,7 @@ def _build_wrapper(part: str, cfg: dict[str, Any], module: nn.Module) -> OptimWr
 
 
 @OPTIM_WRAPPERS.register_module()
-class AutocastOptimWrapper(OptimWrapper):
+class AutocastOptimWrapper(GuardedOptimWrapper):
     """Forward passes in half precision where that is safe, on CPU and GPU; weights and optimizer stay float32.
 
     bfloat16 has float32's range. float16, for GPUs that lack bfloat16, has not: losses are scaled up before the
@@ -93,11 +94,10 @@ class AutocastOptimWrapper(OptimWrapper):
         super().backward(self.loss_scaler.scale(loss), **kwargs)
 
     def step(self, **kwargs: Any) -> None:
-        if self.clip_grad_kwargs:
-            self.loss_scaler.unscale_(self.optimizer)
-            self._clip_grad()
-        self.loss_scaler.step(self.optimizer, **kwargs)
-        self.loss_scaler.update()
+        self.loss_scaler.unscale_(self.optimizer)
+        if self._admit() or self.loss_scaler.is_enabled():  # the scaler leaves the step out too, and learns from it
+            self.loss_scaler.step(self.optimizer, **kwargs)
+            self.loss_scaler.update()
 
     def state_dict(self) -> dict[str, Any]:
         scale = self.loss_scaler.state_dict()  # empty where nothing is scaled

@@ -1,8 +1,9 @@
 """Where a run goes on from, and the random states that go along, so that it ends as if it had never stopped."""
 
+import math
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,26 @@ def numbered_checkpoints(folder: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in sorted(found, key=lambda pair: pair[1]) if match}
 
 
-def newest_whole(folder: Path, model: nn.Module) -> tuple[Path | None, list[str]]:
+def newest_whole(folder: Path, model: nn.Module, until: float = math.inf,
+                 but: Iterable[int] = ()) -> tuple[Path | None, list[str]]:
     """The checkpoint that was written last of those that a run of this model can go on from.
 
     What counts is the time of writing that lies in the file: copies have other dates, and a run that was set back to
     an earlier iteration goes on below the numbers of the one it left.
+
+    Args:
+        folder: A work dir.
+        model: What is trained.
+        until: The last iteration that may be chosen.
+        but: Iterations that may not.
 
     Returns:
         Its path, or None, and for each newer one why it is passed over.
     """
     dated, faults = [], []
     for iteration, path in numbered_checkpoints(folder).items():
+        if iteration > until or iteration in but:
+            continue
         try:
             dated.append((str(read_meta(path).get('time', '')), iteration, path))
         except CheckpointError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
@@ -35,6 +35,7 @@ from photoreal.engine.optim import lengthen_schedule
 from photoreal.engine.preflight import build_parts, loader_config
 from photoreal.engine.resume import (
     gather_random_states,
+    newest_whole,
     numbered_checkpoints,
     restore_own_random_states,
 )
@@ -112,6 +113,28 @@ class VideoRunner(Runner):
             for scheduler in schedulers:
                 if not scheduler.by_epoch and scheduler.end == before < self.max_iters:
                     lengthen_schedule(scheduler, self.max_iters)
+
+    def roll_back(self, until: int, but: Iterable[int] = ()) -> int | None:
+        """Set weights, their average and the optimizers back to those of a checkpoint; position and schedules stay.
+
+        Args:
+            until: The last iteration that may be chosen.
+            but: Iterations that may not.
+
+        Returns:
+            The iteration of the checkpoint, or None where there is none.
+        """
+        model = getattr(self.model, 'module', self.model)
+        found = [newest_whole(Path(self.work_dir), model, until, but)[0] if is_main_process() else None]
+        broadcast_object_list(found)
+        if found[0] is None:
+            return None
+        checkpoint = read_checkpoint(found[0], get_device())
+        load_weights(model, checkpoint['state_dict'], str(found[0]))
+        for part, wrapper in self.optim_wrapper.items():
+            groups = wrapper.state_dict()['param_groups']  # with the learning rates of today
+            wrapper.load_state_dict({**checkpoint['optimizer'][part], 'param_groups': groups})
+        return checkpoint['meta']['iter']
 
     def restore_random_states(self) -> None:
         """Draw random numbers from where the run was interrupted; to be called when all else is in place."""

@@ -14,6 +14,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor
 
+from photoreal.models.losses.adversarial import AdversarialLoss
 from photoreal.models.losses.base import Loss
 from photoreal.registry import LOSSES
 from photoreal.structures import ClipContext
@@ -56,6 +57,35 @@ class NoisyLoss(Loss):
     def forward(self, context: ClipContext) -> Tensor:
         noise = torch.rand(()) + float(np.random.rand()) + random.random()  # noqa: NPY002  # the global one is meant
         return self.weight * noise * context.pred.mean()
+
+
+@LOSSES.register_module()
+class FaultyLoss(AdversarialLoss):
+    """Gives what is not finite.
+
+    Args:
+        first: Iteration (1 first) from which on it does.
+        final: Iteration up to which it does.
+        fault: 'loss', 'gradient' (the loss itself is 0) or, of the discriminator, 'discriminator'.
+        rank: Of the only process where it does; None: on all.
+    """
+
+    def __init__(self, first: int, final: int, fault: str = 'loss', rank: int | None = None) -> None:
+        super().__init__('vanilla', 1.0)
+        self.first, self.final, self.fault, self.rank = first, final, fault, rank
+
+    def _is_faulty(self) -> bool:
+        return self.first <= iteration() <= self.final and self.rank in (None, get_rank())
+
+    def forward(self, context: ClipContext) -> Tensor:
+        nought = context.pred.mean() * 0
+        if self.fault == 'gradient' and self._is_faulty():
+            return nought.sqrt()
+        return nought + torch.inf if self.fault == 'loss' and self._is_faulty() else nought
+
+    def discriminator_loss(self, context: ClipContext) -> Tensor:
+        total = super().discriminator_loss(context)
+        return total * torch.nan if self.fault == 'discriminator' and self._is_faulty() else total
 
 
 def last(work_dir: Path) -> dict:
