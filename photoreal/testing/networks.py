@@ -6,6 +6,7 @@ Legend: N batch, T time, c channels, H height, W width.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 
 def randomize(net: nn.Module, seed: int = 0) -> None:
@@ -20,6 +21,18 @@ def randomize(net: nn.Module, seed: int = 0) -> None:
                 parameter.copy_(noise / parameter[0].numel()**0.5)
             else:
                 parameter.add_(0.1 * noise)  # biases lie about 0, the factors of normalisations about 1
+        _settle(net)
+
+
+def _settle(net: nn.Module) -> None:
+    """Let what follows its weights step by step, a spectral norm, arrive at new ones: each look at them is a step."""
+    layers = [module for module in net.modules() if is_parametrized(module)]
+    for layer in layers:
+        mode = layer.training
+        layer.train()
+        for _ in range(30):
+            [getattr(layer, name) for name in layer.parametrizations]
+        layer.train(mode)
 
 
 def moving_clip(n: int, t: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:

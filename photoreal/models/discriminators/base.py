@@ -1,7 +1,8 @@
-"""What every discriminator is, and the trunk that TecoGAN's two share."""
+"""What every discriminator is, what several do, and the trunk that TecoGAN's two share."""
 
 from abc import abstractmethod
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -30,6 +31,18 @@ class Discriminator(BaseModule):
         Returns:
             One score a head (several for a discriminator of several scales).
         """
+
+
+def beside_condition(clip: Tensor, context: ClipContext, upsample: nn.Module) -> Tensor:
+    """Frames (N*T, C + 3, H*s, W*s) of a clip (N, T, 3, H*s, W*s), each beside its condition."""
+    return torch.cat([upsample(context.condition.flatten(0, 1)), clip.flatten(0, 1)], dim=1)
+
+
+def check_side(clip: Tensor, least: int, who: str) -> None:
+    """Raise ConfigError where a clip's frames are too small to be halved as often as a network does."""
+    if min(clip.shape[-2:]) < least:
+        raise ConfigError(f'{who} needs crops of at least {least} pixels a side, got '
+                          f'{clip.shape[-1]}x{clip.shape[-2]}: raise crop_size')
 
 
 def spectrally_normed(net: nn.Module) -> nn.Module:

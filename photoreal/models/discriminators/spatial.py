@@ -1,9 +1,8 @@
 """The spatial discriminator: each frame by itself, beside its condition (the image branch of TecoGAN's ablation)."""
 
-import torch
 from torch import Tensor
 
-from photoreal.models.discriminators.base import Discriminator, TecoTrunk
+from photoreal.models.discriminators.base import Discriminator, TecoTrunk, beside_condition
 from photoreal.models.layers import Upsample
 from photoreal.registry import DISCRIMINATORS
 from photoreal.structures import ClipContext, Score
@@ -31,7 +30,4 @@ class SpatialDiscriminator(Discriminator):
         self.trunk = TecoTrunk(3 + (in_channels if self.conditional else 0), spatial_size, spectral)
 
     def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
-        frames = clip.flatten(0, 1)  # (N*T, 3, H*s, W*s)
-        if self.conditional:
-            frames = torch.cat([self.upsample(context.condition.flatten(0, 1)), frames], dim=1)
-        return [self.trunk(frames)]
+        return [self.trunk(beside_condition(clip, context, self.upsample) if self.conditional else clip.flatten(0, 1))]

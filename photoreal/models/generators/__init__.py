@@ -1,7 +1,9 @@
 """Generators: one architecture a file."""
 
 from photoreal.models.generators.base import Generator, State
+from photoreal.models.generators.frame_resnet import FrameResNet
 from photoreal.models.generators.frnet import FRNet
 from photoreal.models.generators.recurrent_unet import RecurrentUNet
+from photoreal.models.generators.spade_recurrent import SPADERecurrent
 
-__all__ = ['FRNet', 'Generator', 'RecurrentUNet', 'State']
+__all__ = ['FRNet', 'FrameResNet', 'Generator', 'RecurrentUNet', 'SPADERecurrent', 'State']
