@@ -89,7 +89,7 @@ def variables() -> str:
 
 
 def _variables() -> list[str]:
-    known = runner_arguments() | {'custom_imports', 'work_dir', 'launcher'}
+    known = runner_arguments() | MEANINGS['keys'].keys()
     names = dict.fromkeys(name for cfg in configs().values() for name in cfg if name not in known)
     return [name for name in names if place_of(name) is None]
 

@@ -28,8 +28,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the start page, which is the README, and the reference."""
-    made = {'index.md': start_page(), 'changelog.md': (ROOT / 'CHANGELOG.md').read_text('utf-8'),
+    """Add the start pages, which are the READMEs, and the reference."""
+    made = {'index.md': from_root('README.md'), 'README_ru.md': from_root('README_ru.md'),
+            'changelog.md': from_root('CHANGELOG.md'),
             'reference/commands.md': commands.reference(),
             **{f'reference/{page}.md': guide.reference(page) for page in guide.PAGES}}
     made |= {f'images/modalities/{name}.png': picture for name, picture in pictures().items()}
@@ -43,7 +44,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return MARKER.sub(lambda found: FRAGMENTS[found[1]](), markdown)
 
 
-def start_page() -> str:
-    """The README with its links as they are from the documentation's folder."""
-    text = (ROOT / 'README.md').read_text('utf-8')
-    return re.sub(r'\]\(docs/', '](', text)
+def from_root(name: str) -> str:
+    """A page of the repository's root with its links as they are from the documentation's folder."""
+    text = (ROOT / name).read_text('utf-8')
+    return text.replace('](docs/', '](').replace('](README.md)', '](index.md)')

@@ -56,7 +56,8 @@ class Sandbox:
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.folder, self.data = folder, data
-        shutil.copytree(data, folder / 'data/sample')
+        for name in ('sample', 'mine'):
+            shutil.copytree(data, folder / 'data' / name)
         for config in (tiny.ROOT / 'configs').glob('*.py'):
             self._write_config(config)
         self.trained: dict[str, Path] = {}

@@ -14,7 +14,7 @@ from photoreal.registry import MODALITIES
 from photoreal.validation import walk
 from tests import tiny
 
-README_LINKS = [(page, link) for page in ('README.md', 'CONTRIBUTING.md', 'CHANGELOG.md')
+README_LINKS = [(page, link) for page in ('README.md', 'README_ru.md', 'CONTRIBUTING.md', 'CHANGELOG.md')
                 for link in re.findall(r'\]\(([^)#\s]+)[^)]*\)', (tiny.ROOT / page).read_text('utf-8'))
                 if not link.startswith(('http://', 'https://', 'mailto:'))]
 
