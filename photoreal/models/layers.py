@@ -109,6 +109,38 @@ class Upsample(nn.Module):
         return x.permute(0, 2, 3, 1).reshape(n, c, s * height, s * width)
 
 
+class MixStyle(nn.Module):
+    """Mean and deviation of a clip's features mixed with those of another clip of the batch, in training alone.
+
+    K. Zhou et al., "Domain Generalization with MixStyle", ICLR 2021 (arXiv 2104.02008): what follows must not rely on
+    them, which differ between domains. Both are those of whole clips, so that a clip stays steady in time.
+
+    Args:
+        prob: How often this is done to a clip.
+        alpha: Of the Beta distribution that the shares are drawn from: the smaller, the more one of the two prevails.
+    """
+
+    def __init__(self, prob: float, alpha: float = 0.1) -> None:
+        super().__init__()
+        if not 0 <= prob <= 1 or alpha <= 0:
+            raise ConfigError(f'mix_style: prob={prob}, alpha={alpha}: expected 0 <= prob <= 1 and alpha > 0')
+        self.prob, self.alpha = prob, alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, c, H, W) -> the same; no gradient flows through what is mixed."""
+        n = len(x)
+        if not self.training or self.prob == 0 or n == 1:
+            return x
+        var, mean = torch.var_mean(wide(x.detach()), (1, 3, 4), correction=0, keepdim=True)  # (N, 1, c, 1, 1)
+        std = (var + 1e-6).sqrt()
+        other = (torch.arange(n, device=x.device) + torch.randint(1, n, (1,), device=x.device)) % n  # never itself
+        alpha = mean.new_tensor(self.alpha)
+        own = torch.distributions.Beta(alpha, alpha).sample((n, 1, 1, 1, 1))
+        own = torch.where(torch.rand_like(own) < self.prob, own, 1)
+        gain = (own * std + (1 - own) * std[other]) / std
+        return (x * gain + (own * mean + (1 - own) * mean[other] - mean * gain)).to(x.dtype)
+
+
 def in_strips(run: Callable[[Tensor], Tensor], x: Tensor, halo: int, growth: int = 1) -> Tensor:
     """Run convolutions over one strip of rows after another, so that what they hand on stays in a CPU's cache.
 

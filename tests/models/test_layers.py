@@ -8,7 +8,7 @@ from torch._subclasses import FakeTensorMode
 
 from photoreal.errors import ConfigError
 from photoreal.models.generators import FRNet, RecurrentUNet
-from photoreal.models.layers import Upsample, backward_warp, conv3x3, in_strips, space_to_depth, zero_init
+from photoreal.models.layers import MixStyle, Upsample, backward_warp, conv3x3, in_strips, space_to_depth, zero_init
 from photoreal.testing.networks import moving_clip, randomize, same
 
 
@@ -34,6 +34,39 @@ def test_warp_repeats_the_border():
     for flow, edge in [((-99, 0), image[..., :1]), ((99, 0), image[..., -1:]),
                        ((0, -99), image[..., :1, :]), ((0, 99), image[..., -1:, :])]:
         torch.testing.assert_close(backward_warp(image, constant_flow(*flow, 5, 6)), edge.expand_as(image))
+
+
+def test_mixed_styles_lie_between_those_of_two_clips():
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 20, 20) * torch.tensor([1.0, 5.0]).view(2, 1, 1, 1, 1) + \
+        torch.tensor([-10.0, 30.0]).view(2, 1, 1, 1, 1)
+
+    def style(clips):
+        return clips.mean((1, 3, 4)), clips.std((1, 3, 4))
+
+    mix, lowest = MixStyle(prob=1.0, alpha=1.0).train(), 1.0
+    for _ in range(20):
+        out = mix(x)
+        (mean, std), (own_mean, own_std) = style(out), style(x)
+        share = (mean[0] - own_mean[0]) / (own_mean[1] - own_mean[0])  # of the other clip, alike in all channels
+        assert (share > -1e-4).all() and (share < 1 + 1e-4).all() and share.std() < 1e-3
+        torch.testing.assert_close(std[0], own_std[0] + share * (own_std[1] - own_std[0]), rtol=1e-3, atol=1e-3)
+        lowest = min(lowest, 1 - share.mean().item())
+        flat = ((out - mean[:, None, :, None, None]) / std[:, None, :, None, None])
+        torch.testing.assert_close(flat, (x - own_mean[:, None, :, None, None]) / own_std[:, None, :, None, None],
+                                   rtol=1e-3, atol=1e-3)
+    assert lowest < 0.5
+
+
+def test_styles_are_mixed_in_training_alone_and_as_often_as_they_should():
+    x = torch.randn(4, 2, 3, 8, 8) * torch.arange(1.0, 5).view(4, 1, 1, 1, 1)
+    assert MixStyle(1.0).eval()(x) is x and MixStyle(0.0).train()(x) is x and MixStyle(1.0).train()(x[:1]) is not None
+    mix = MixStyle(0.25).train()
+    changed = torch.stack([(mix(x) - x).abs().amax((1, 2, 3, 4)) > 1e-4 for _ in range(200)]).float().mean()
+    assert 0.2 < changed < 0.3
+    assert mix(x.bfloat16()).dtype == torch.bfloat16
+    with pytest.raises(ConfigError, match='prob=2'):
+        MixStyle(2)
 
 
 @pytest.mark.parametrize('size', [(1, 6), (6, 1), (1, 1)])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
-from photoreal.models.layers import Upsample, backward_warp, conv3x3, in_strips, wide, zero_init
+from photoreal.models.layers import MixStyle, Upsample, backward_warp, conv3x3, in_strips, wide, zero_init
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
@@ -73,19 +73,22 @@ class RecurrentUNet(Generator):
         blocks: Residual blocks at the folded size and at half of it.
         scale: 1 or 2: size of the prediction over that of the condition.
         skip: (first, last + 1) channels of the condition to which the network's output is added; None: to nothing.
+        mix_style: How often a clip's features take on mean and deviation of another clip's in training; 0 is never.
 
     Raises:
         ConfigError: An argument is out of range, or a skip of other than 3 channels.
     """
 
     def __init__(self, in_channels: int, width: int = 64, fold: int = 4, blocks: tuple[int, int] = (2, 4),
-                 scale: int = 1, skip: tuple[int, int] | None = None, init_cfg: dict | None = None) -> None:
+                 scale: int = 1, skip: tuple[int, int] | None = None, mix_style: float = 0.0,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         _check_arguments(width, fold, blocks, scale, skip)
         self.width, self.fold, self.scale, self.skip = width, fold, scale, skip
         self.pred_channels = 3 * (fold * scale)**2  # of a folded prediction
         self.upsample = Upsample(scale)
         self.encode = nn.Sequential(conv3x3(fold**2 * in_channels, width), nn.ReLU(inplace=True))
+        self.mix_style = MixStyle(mix_style)
         self.flow_net = FoldedFlowNet(width, fold)
         self.conv_in = nn.Sequential(nn.Conv2d(2 * width + self.pred_channels, width, 1), nn.ReLU(inplace=True))
         self.down = nn.Sequential(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU(inplace=True))
@@ -101,7 +104,7 @@ class RecurrentUNet(Generator):
     def forward(self, condition: Tensor) -> GeneratorOutput:
         n, t, _, height, width = condition.shape
         padded = self._pad(condition.flatten(0, 1))  # (N*T, C, H', W')
-        encoded = self._encode(padded).unflatten(0, (n, t))  # (N, T, c, h, w)
+        encoded = self.mix_style(self._encode(padded).unflatten(0, (n, t)))  # (N, T, c, h, w)
         padded = padded.unflatten(0, (n, t))
         flow = self._flow(encoded)  # (N, T-1, 2, h/2, w/2)
         state, preds = self.init_state(condition[:, 0]), []

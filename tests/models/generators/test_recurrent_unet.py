@@ -38,6 +38,16 @@ class TestRecurrentUNetFoldedByFour(GeneratorContract):
         return small(in_channels, skip=skip, fold=4, blocks=(0, 1))
 
 
+def test_mixed_styles_cost_nothing_at_prediction():
+    plain, mixed, condition = small(), small(mix_style=1.0), moving_clip(2, 3, 5, 19, 27)
+    randomize(plain)
+    mixed.load_state_dict(plain.state_dict())
+    expected = plain.eval()(condition).pred
+    torch.testing.assert_close(mixed.eval()(condition).pred, expected, rtol=0, atol=0)
+    torch.manual_seed(0)
+    assert not torch.allclose(mixed.train()(condition).pred, expected, atol=1e-3)
+
+
 @pytest.mark.parametrize('scale', [1, 2])
 def test_training_starts_at_the_degraded_frame(scale):
     net, condition = small(skip=(1, 4), scale=scale), moving_clip(1, 3, 5, 19, 27)
