@@ -73,6 +73,8 @@ def test_name_version_and_python(metadata: Message) -> None:
 def test_wheel_carries_modules_assets_and_licences(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+        scripts = next(archive.read(name).decode() for name in names if name.endswith('dist-info/entry_points.txt'))
+    assert 'photoreal = photoreal.commands:console' in scripts
     sources = {str(p.relative_to(ROOT)) for p in (ROOT / 'photoreal').rglob('*.py')}
     assets = {str(p.relative_to(ROOT)) for folder in ('assets', 'reporting/page')
               for p in (ROOT / 'photoreal' / folder).iterdir() if p.is_file()}
