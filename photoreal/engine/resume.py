@@ -81,7 +81,7 @@ def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -
 def random_states() -> dict[str, Any]:
     """The states of the random generators that this process has: PyTorch's (CPU, GPU), NumPy's and Python's."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002  # that of code which draws from the global generator
-    states = {'torch': torch.get_rng_state(), 'numpy': [kind, torch.from_numpy(keys.copy()), *rest],
+    states = {'torch': torch.get_rng_state(), 'numpy': [kind, torch.from_numpy(keys.astype(np.int64)), *rest],
               'python': list(random.getstate())}
     if torch.cuda.is_available():
         states['cuda'] = torch.cuda.get_rng_state()
@@ -92,7 +92,7 @@ def restore_random_states(states: dict[str, Any]) -> None:
     """The inverse of :func:`random_states`."""
     torch.set_rng_state(states['torch'].cpu())
     kind, keys, *rest = states['numpy']
-    np.random.set_state((kind, keys.cpu().numpy(), *rest))  # noqa: NPY002
+    np.random.set_state((kind, keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
     version, internal, gauss = states['python']
     random.setstate((version, tuple(internal), gauss))
     if 'cuda' in states and torch.cuda.is_available():
