@@ -8,6 +8,7 @@ it: the change reaches every component that was given the variable.
 import ast
 import copy
 import difflib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,20 @@ def apply_overrides(cfg: Config, overrides: Sequence[tuple[str, Any]]) -> None:
         _set(cfg._cfg_dict, key, [top, *rest], value)
         if known:
             _pass_on(cfg._cfg_dict, top, before, cfg[top])
+
+
+def use_seed(cfg: Config, seed: int) -> None:
+    """Give one seed to everything that is random: initial weights, the training step, the data."""
+    places = ('seed',) if 'seed' in cfg else ('randomness.seed', 'train_dataloader.dataset.seed')
+    cfg.setdefault('randomness', {})
+    apply_overrides(cfg, [(place, seed) for place in places])
+
+
+def use_determinism(cfg: Config) -> None:
+    """Have a run give the same bits each time, as far as PyTorch can on this device; it becomes slower."""
+    os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')  # cuBLAS reads it when it is first used
+    cfg.randomness = {**(cfg.get('randomness') or {}), 'deterministic': True}
+    cfg.env_cfg.cudnn_benchmark = False
 
 
 def _set(node: Any, key: str, path: list[str], value: Any) -> None:

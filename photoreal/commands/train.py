@@ -15,6 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where everything of this run goes (default: work_dirs/<config name>)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CKPT',
                         help='continue a run: from CKPT, or from the newest checkpoint in the work dir')
+    parser.add_argument('--seed', type=int, help="of everything random (default: the config's)")
+    parser.add_argument('--deterministic', action='store_true',
+                        help='the same bits each time on the same hardware; slower on GPUs')
     parser.add_argument('--amp', action='store_true', help='mixed precision: bfloat16 on CPU and GPU')
     parser.add_argument('--dry-run', action='store_true',
                         help='check config and data, put one batch through the model, write nothing')
@@ -23,10 +26,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from photoreal.config import check_config, load_config
+    from photoreal.config import check_config, load_config, use_determinism, use_seed
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    if args.seed is not None:
+        use_seed(cfg, args.seed)
+    if args.deterministic:
+        use_determinism(cfg)
     check_config(cfg)
 
     from mmengine.dist import is_main_process

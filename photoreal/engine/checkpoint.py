@@ -42,6 +42,7 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any], link: str | None = 
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
+            _load(temporary, map_location='cpu', mmap=True)  # a file that cannot be read takes the place of none
         if link is not None:
             _point(path.with_name(link), path)
         _sync_folder(path.parent)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
@@ -33,6 +34,7 @@ from photoreal.engine.distributed import start_processes
 from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.optim import lengthen_schedule
 from photoreal.engine.preflight import build_parts, loader_config
+from photoreal.engine.provenance import changes, describe_start, note_start
 from photoreal.engine.resume import (
     gather_random_states,
     newest_whole,
@@ -46,7 +48,9 @@ from photoreal.validation import domains_of, runner_arguments
 class VideoRunner(Runner):
     """MMEngine's Runner with checkpoints that are written whole, loaded safely and checked part by part."""
 
+    start: dict[str, Any] | None = None  # what this start of a training depends on
     _random_states: list[dict[str, Any]] | None = None  # those of the checkpoint that the run goes on from
+    _origin: dict[str, Any] | None = None  # how the run of that checkpoint was started
 
     def save_checkpoint(self, out_dir: str, filename: str, file_client_args: dict | None = None,
                         save_optimizer: bool = True, save_param_scheduler: bool = True, meta: dict | None = None,
@@ -74,7 +78,7 @@ class VideoRunner(Runner):
         model = getattr(self.model, 'module', self.model)
         checkpoint = {
             'meta': {'epoch': self.epoch, 'iter': self.iter + (not by_epoch), **meta, 'seed': self.seed,
-                     'experiment_name': self.experiment_name, 'cfg': self._config_text,
+                     'experiment_name': self.experiment_name, 'cfg': self._config_text, 'start': self.start,
                      'photoreal_version': photoreal.__version__, 'time': datetime.now(timezone.utc).isoformat()},
             'state_dict': {key: value.cpu() for key, value in model.state_dict().items()},
             'message_hub': plain_message_hub(self.message_hub.state_dict()),
@@ -97,6 +101,7 @@ class VideoRunner(Runner):
         """Load weights; see :func:`photoreal.engine.checkpoint.load_weights` for what must fit."""
         checkpoint = read_checkpoint(filename, map_location)
         self._random_states = checkpoint.get('random_states')
+        self._origin = checkpoint['meta'].get('start') if isinstance(checkpoint.get('meta'), dict) else None
         if 'message_hub' in checkpoint:
             checkpoint['message_hub'] = restored_message_hub(checkpoint['message_hub'])
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
@@ -113,6 +118,9 @@ class VideoRunner(Runner):
             for scheduler in schedulers:
                 if not scheduler.by_epoch and scheduler.end == before < self.max_iters:
                     lengthen_schedule(scheduler, self.max_iters)
+        for change in changes(self._origin['data'], self.start['data']) if self._origin and self.start else ():
+            self.logger.warning(f'the data has changed since the run was interrupted, so that it will not end as it '
+                                f'would have: {change}')
 
     def roll_back(self, until: int, but: Iterable[int] = ()) -> int | None:
         """Set weights, their average and the optimizers back to those of a checkpoint; position and schedules stay.
@@ -143,6 +151,12 @@ class VideoRunner(Runner):
             self.logger.warning(f'the run was interrupted with {len(states)} processes and goes on with '
                                 f'{get_world_size()}: random numbers of the training differ from here on')
 
+    def set_randomness(self, *args: Any, deterministic: bool = False, **kwargs: Any) -> None:
+        """As MMEngine, but operations that no device can do deterministically are warned of instead of refused."""
+        super().set_randomness(*args, deterministic=deterministic, **kwargs)
+        if deterministic:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """MMEngine's logger; the console is spared what only the log file needs."""
         logger = super().build_logger(*args, **kwargs)
@@ -167,6 +181,8 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
     sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}
     sections |= {f'{phase}_evaluator': evaluator for phase, evaluator in parts.evaluators.items()}
     runner = VideoRunner(**sections, cfg=cfg)
+    if 'train' in phases:
+        runner.start = describe_start(cfg, runner.seed, parts.datasets)
     for line in parts.describe().splitlines():
         runner.logger.info(line)
     return runner
@@ -213,6 +229,8 @@ def train(cfg: Config) -> VideoRunner:
     """
     runner = build_runner(cfg, ('train', 'val'))
     try:
+        if is_main_process():
+            note_start(cfg.work_dir, runner.start)
         runner.train()
     except OSError as error:
         if error.errno not in FULL_DISK:

@@ -65,6 +65,8 @@ def test_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path: Path) 
         write_checkpoint(tmp_path / 'iter_1.pth', {'state_dict': {}, 'round': lambda: 2})
     with pytest.raises(Exception, match='pickle'):
         write_checkpoint(tmp_path / 'iter_2.pth', {'state_dict': {}, 'round': lambda: 2})
+    with pytest.raises(CheckpointError, match='more than weights and plain values'):  # it could be written, not read
+        write_checkpoint(tmp_path / 'iter_2.pth', {'state_dict': {}, 'round': Path('x')})
     assert sorted(path.name for path in tmp_path.iterdir()) == ['iter_1.pth', 'latest.pth']
     assert read_checkpoint(tmp_path)['round'] == 1
 

@@ -1,0 +1,112 @@
+"""What a run was made of: command, code, versions, data. It lies in ``run.json`` and in every checkpoint."""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+from torch.utils.data import Dataset
+
+import photoreal
+from photoreal.datasets.sources import FolderSource, FrameSource
+from photoreal.datasets.writers import write_json
+
+FILE = 'run.json'
+
+
+def describe_start(cfg: Config, seed: int, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
+    """All that a start of a run depends on, as plain values.
+
+    Args:
+        cfg: The config, whose text lies beside this in the work dir.
+        seed: Of everything random.
+        datasets: By phase.
+    """
+    return {
+        'time': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'command': shlex.join([Path(sys.executable).name, *sys.argv]),
+        'folder': os.getcwd(),
+        'config': str(cfg.filename),
+        'resumed_from': cfg.load_from if cfg.get('resume') else None,
+        'started_from': None if cfg.get('resume') else cfg.get('load_from'),
+        'seed': seed,
+        'deterministic': bool((cfg.get('randomness') or {}).get('deterministic')),
+        'processes': get_world_size(),
+        'code': _git(Path(photoreal.__file__).parent),
+        'config_code': _git(Path(cfg.filename).resolve().parent) if cfg.filename else None,
+        'versions': _versions(),
+        'host': platform.node(),
+        'data': {phase: fingerprint(dataset) for phase, dataset in datasets.items()},
+    }
+
+
+def note_start(work_dir: str | os.PathLike, start: dict[str, Any]) -> None:
+    """Add a start to the list in ``<work_dir>/run.json``: a run that was resumed has several."""
+    path = Path(work_dir) / FILE
+    before = json.loads(path.read_text(encoding='utf-8'))['starts'] if path.is_file() else []
+    write_json(path, {'starts': [*before, start]})
+
+
+def fingerprint(dataset: Dataset) -> dict[str, Any]:
+    """Names, counts and sizes of a data set's videos, and a digest of them, by which one that has changed is known.
+
+    It is cheap: of the names of all files, and the bytes of the first and the last of each folder.
+    """
+    videos = getattr(dataset, 'videos', None)
+    if videos is None:  # a data set of another package
+        return {'items': len(dataset)}
+    digest = hashlib.sha256()
+    for video in videos:
+        sources = {'frames': video.frames, **video.recorded}
+        found = [video.split, video.domain, video.name,
+                 {name: [source.names, source.size, _bytes(source)] for name, source in sources.items()}]
+        digest.update(json.dumps(found).encode())
+    counted = {f'{video.domain}/{video.name}': len(video) for video in videos}
+    return {'videos': len(videos), 'frames': sum(counted.values()), 'digest': digest.hexdigest(), 'frames_of': counted}
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between the data of two starts, a sentence for each phase."""
+    return [f'{phase}: {_counts(before[phase])} then, {_counts(now[phase])} now'
+            for phase in sorted(before.keys() & now.keys()) if before[phase] != now[phase]]
+
+
+def _counts(data: Mapping[str, Any]) -> str:
+    return ', '.join(f'{data[name]} {name}' if name != 'digest' else f'digest {data[name][:8]}'
+                     for name in ('items', 'videos', 'frames', 'digest') if name in data)
+
+
+def _bytes(source: FrameSource) -> list[int]:
+    files = [source.file(0), source.file(len(source) - 1)] if isinstance(source, FolderSource) else \
+        [getattr(source, 'path', None)]
+    return [file.stat().st_size for file in files if isinstance(file, Path)]
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    """The revision of the repository that a folder lies in, and whether files of it were changed since."""
+    def ask(*question: str) -> str:
+        return subprocess.run(['git', '-C', str(folder), *question], check=True, capture_output=True, text=True).stdout
+    try:
+        return {'revision': ask('rev-parse', 'HEAD').strip(),
+                'changed': bool(ask('status', '--porcelain', '--untracked-files=no').strip())}
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return None
+
+
+def _versions() -> dict[str, str | None]:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {'photoreal': photoreal.__version__, 'python': platform.python_version(), 'torch': str(torch.__version__),
+            'cuda': torch.version.cuda, 'cudnn': str(torch.backends.cudnn.version()), 'gpu': gpu,
+            'mmengine': mmengine.__version__, 'numpy': np.__version__, 'system': platform.platform()}

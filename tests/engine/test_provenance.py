@@ -1,0 +1,112 @@
+"""A run says what it was made of, and can be repeated."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import photoreal
+from photoreal.config import load_config, use_seed
+from photoreal.datasets.clips import ClipDataset
+from photoreal.engine.provenance import _git, changes, fingerprint
+from tests import tiny
+from tests.conftest import Run
+from tests.engine.trouble import last
+
+
+def data_of(root: Path) -> dict:
+    modalities = dict(segmentation=dict(type='LabelMap', num_classes=4))
+    return fingerprint(ClipDataset(str(root), modalities, clip_length=3, crop_size=16))
+
+
+def test_run_folder_and_checkpoint_say_what_the_run_was_made_of(trained: Run) -> None:
+    start, = json.loads((trained.work_dir / 'run.json').read_text())['starts']
+    assert start['command'].startswith('python') and f'--work-dir {trained.work_dir}' in start['command']
+    assert start['config'] == str(trained.config) and start['seed'] == 0 and start['processes'] == 1
+    assert start['resumed_from'] is None and start['deterministic'] is False
+    assert start['versions']['torch'] == torch.__version__ and start['versions']['photoreal'] == photoreal.__version__
+    assert start['versions']['python'] == '.'.join(map(str, sys.version_info[:3]))
+    assert start['data']['train']['videos'] == 2 and start['data']['train']['frames'] == 2 * tiny.LENGTH
+    assert start['data']['val']['frames_of'] == {'real/lane': tiny.LENGTH, 'virtual/game': tiny.LENGTH}
+    assert last(trained.work_dir)['meta']['start'] == start
+
+
+def test_revision_and_changes_of_the_code(tmp_path: Path) -> None:
+    assert _git(tmp_path) is None or _git(tmp_path)['revision'] == _git(tmp_path.parent)['revision']
+    if shutil.which('git') is None:
+        pytest.skip('there is no git')
+    who = ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'commit.gpgsign=false']
+    (tmp_path / 'code.py').write_text('x = 1')
+    for command in (['init', '-q'], ['add', 'code.py'], [*who, 'commit', '-qm', 'one']):
+        subprocess.run(['git', '-C', str(tmp_path), *command], check=True)
+    found = _git(tmp_path)
+    assert re.fullmatch('[0-9a-f]{40}', found['revision']) and found['changed'] is False
+    (tmp_path / 'code.py').write_text('x = 2')
+    assert _git(tmp_path) == {**found, 'changed': True}
+
+
+def test_data_that_changes_has_another_fingerprint(tiny_data: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_data, tmp_path / 'copy'))
+    before = data_of(tiny_data)
+    assert data_of(copy) == before  # it does not hang on the place
+    (copy / 'train/real/park').rename(copy / 'train/real/wood')
+    assert data_of(copy)['digest'] != before['digest']
+    (copy / 'train/real/wood').rename(copy / 'train/real/park')
+    path = copy / 'train/real/park/frames/000.png'
+    path.write_bytes(path.read_bytes() + b'0')
+    assert data_of(copy)['digest'] != before['digest']
+
+
+def test_changes_are_counted() -> None:
+    then, now = ({'videos': 2, 'frames': n, 'digest': f'{n:064d}'} for n in (9, 8))
+    assert changes({'train': then, 'val': then}, {'train': now, 'val': then}) == [
+        'train: 2 videos, 9 frames, digest 00000000 then, 2 videos, 8 frames, digest 00000000 now']
+
+
+def test_resumed_run_is_noted_and_warned_of_other_data(trained: Run, tiny_data: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(tiny_data, tmp_path / 'data'))
+    for folder in ('frames', 'segmentation'):
+        (data / f'train/real/park/{folder}/007.png').unlink()
+    work_dir = Path(shutil.copytree(trained.work_dir, tmp_path / 'run', symlinks=True))
+    ended = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume',
+                     options=['train_cfg.max_iters=5', f'data_root={data}'])
+    assert ended.code == 0, ended.err
+    assert 'the data has changed since the run was interrupted' in ended.out and '16 frames' in ended.out
+    starts = json.loads((work_dir / 'run.json').read_text())['starts']
+    assert [start['resumed_from'] for start in starts] == [None, str(work_dir / 'iter_4.pth')]
+
+
+@pytest.fixture
+def determinism() -> Iterator[None]:
+    """What --deterministic sets for the whole process is set back."""
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.deterministic = False
+
+
+def test_seed_rules_everything_and_repeats(trained: Run, tmp_path: Path, determinism: None) -> None:
+    options = ['train_cfg.max_iters=1', 'train_cfg.val_interval=9']
+    ends = []
+    for name, seed in (('a', 5), ('b', 5), ('c', 6)):
+        ended = tiny.run('train', trained.config, '--work-dir', tmp_path / name, '--seed', seed, '--deterministic',
+                         options=options)
+        assert ended.code == 0, ended.err
+        ends.append(last(tmp_path / name))
+    assert tiny.equal(ends[0]['state_dict'], ends[1]['state_dict'])
+    assert not tiny.equal(ends[0]['state_dict'], ends[2]['state_dict'])
+    assert ends[0]['meta']['start']['seed'] == 5 and ends[0]['meta']['start']['deterministic'] is True
+
+
+def test_seed_reaches_weights_and_data(tiny_config: Path) -> None:
+    cfg = load_config(tiny_config)
+    use_seed(cfg, 7)
+    assert cfg.randomness.seed == cfg.train_dataloader.dataset.seed == 7
+    del cfg._cfg_dict['seed']
+    use_seed(cfg, 8)
+    assert cfg.randomness.seed == cfg.train_dataloader.dataset.seed == 8
