@@ -8,11 +8,14 @@ a scheduler sees the same whether the signal came in training, and the run was s
 import argparse
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from photoreal.errors import Interrupted, PhotorealError
+
+CONSOLE = 'photoreal'  # the console command; it puts its subcommand behind, as the name of the program
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -23,7 +26,7 @@ def run_tool(main: Callable[[], None]) -> None:
     except SystemExit as end:  # of the parser
         code = end.code
     except PhotorealError as error:
-        code = f'error: {message(error)}'
+        code = f'error: {as_typed(message(error))}'
     except Interrupted as error:
         print(error, file=sys.stderr)
         code = 128 + error.signal
@@ -59,11 +62,27 @@ def message(error: PhotorealError) -> str:
     return str(error).rpartition(f'{kind.__module__}.{kind.__qualname__}: ')[2].strip()
 
 
+def as_typed(text: str) -> str:
+    """Texts name tools as a checkout has them, ``python tools/train.py``; for whoever runs the console command, which
+    needs no checkout, that becomes ``photoreal train``. What torchrun starts stays a file."""
+    if not sys.argv[0].startswith(CONSOLE):
+        return text
+    return re.sub(r'(?<!> )(?:python )?tools/(\w+)\.py', lambda m: f'{CONSOLE} {m[1].replace("_", "-")}', text)
+
+
+def say_next(tool: str, *words: object) -> None:
+    """Name the command that comes next, ready to be copied."""
+    print(as_typed(f'next: python tools/{tool}.py {shlex.join(map(str, words))}'))
+
+
+def show_progress(done: int, total: int) -> None:
+    """Count videos on one line of a terminal; say nothing anywhere else."""
+    if sys.stderr.isatty():
+        print(f'\r{done} of {total} videos', end='\n' if done == total else '', file=sys.stderr, flush=True)
+
+
 class ToolParser(argparse.ArgumentParser):
     """A parser whose help shows a tool's docstring as it is laid out, and that completes words in a shell.
-
-    Texts name tools as a checkout has them, ``python tools/train.py``; under the console command, which needs no
-    checkout, the help says ``photoreal train`` instead.
 
     Args:
         description: The module's docstring, with an example.
@@ -76,10 +95,7 @@ class ToolParser(argparse.ArgumentParser):
         super().__init__(description=description, **options)
 
     def format_help(self) -> str:
-        text = super().format_help()
-        if not self.prog.startswith('photoreal'):
-            return text
-        return re.sub(r'(?:python )?tools/(\w+)\.py', lambda m: 'photoreal ' + m[1].replace('_', '-'), text)
+        return as_typed(super().format_help())
 
     def parse_args(self, *args: Any, **options: Any) -> Any:
         if '_ARGCOMPLETE' in os.environ:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import photoreal
-from photoreal.cli import ToolParser, run_tool
+from photoreal.cli import CONSOLE, ToolParser, run_tool
 
 COMMANDS = tuple(sorted(module.name.replace('_', '-') for module in pkgutil.iter_modules(__path__)))
 
@@ -40,11 +40,12 @@ def _dispatch() -> None:
         _, command, *arguments = [*os.environ['COMP_LINE'].split(), '', '']
         os.environ['_ARGCOMPLETE'] = '2' if command in COMMANDS else '1'  # the command's own words begin at the second
     if command in COMMANDS:
-        sys.argv = [f'photoreal {command}', *arguments]
+        sys.argv = [f'{CONSOLE} {command}', *arguments]
         load(command)()
         return
+    sys.argv[0] = CONSOLE
     parser = ToolParser(f'{photoreal.__doc__}\n\nexample: photoreal train configs/demo.py --dry-run\n\n{_summaries()}',
-                        prog='photoreal', usage='photoreal COMMAND ... [--help]')
+                        prog=CONSOLE, usage=f'{CONSOLE} COMMAND ... [--help]')
     parser.add_argument('--version', action='version', version=photoreal.__version__)
     parser.add_argument('command', choices=COMMANDS, metavar='COMMAND', type=_known,
                         help='`photoreal COMMAND --help` says more')

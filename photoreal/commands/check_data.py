@@ -8,7 +8,7 @@ example: python tools/check_data.py data/sample --config configs/tecogan_multimo
 import argparse
 import sys
 
-from photoreal.cli import ToolParser
+from photoreal.cli import ToolParser, say_next, show_progress
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,8 +42,5 @@ def main() -> None:
         print(f'report: {args.report}')
     if report.failed:
         sys.exit(1)
-
-
-def show_progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f'\r{done} of {total} videos', end='\n' if done == total else '', file=sys.stderr, flush=True)
+    if args.config:
+        say_next('train', args.config, '--cfg-options', f'data_root={args.root}')

@@ -4,9 +4,8 @@ example: python tools/pack_data.py data/drive drive.lmdb --raw
 """
 
 import argparse
-import sys
 
-from photoreal.cli import ToolParser
+from photoreal.cli import ToolParser, show_progress
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,12 +22,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from photoreal.datasets.pack import pack
-    done = pack(args.data_root, args.out, raw=args.raw, report=report)
+    done = pack(args.data_root, args.out, raw=args.raw, report=show_progress)
     print(f'{args.out}: {done.videos} videos, {done.files} files, {done.size / 1e6:.1f} MB; '
           f'use it with --cfg-options data_root={args.out}')
     for path in done.left_out:
         print(f'left out, no part of a data set: {path}')
-
-
-def report(done: int, total: int) -> None:
-    print(f'{done} of {total} videos', file=sys.stderr)

@@ -11,7 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
-from photoreal.cli import ToolParser
+from photoreal.cli import ToolParser, say_next
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -87,3 +87,4 @@ def main() -> None:
         raise DataError.from_faults('these sources could not be used; mend them, or pass --skip-bad:', summary.faults)
     for fault in summary.faults:
         print(f'skipped: {fault}')
+    say_next('check_data', args.out)

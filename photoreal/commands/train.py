@@ -6,7 +6,7 @@ example: python tools/train.py configs/tecogan_multimodal.py --cfg-options data_
 import argparse
 from pathlib import Path
 
-from photoreal.cli import ToolParser, add_config_options
+from photoreal.cli import ToolParser, add_config_options, say_next
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,3 +52,4 @@ def main() -> None:
         from photoreal.reporting import health_of
         print(health_of(cfg.work_dir))
         print(f'done: checkpoints, log, metrics and TensorBoard pictures are in {cfg.work_dir}')
+        say_next('test', f'{cfg.work_dir}/{Path(args.config).name}', '--checkpoint', cfg.work_dir)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from photoreal.commands import COMMANDS
+from photoreal.cli import as_typed, show_progress
+from photoreal.commands import COMMANDS, console
 from tests import tiny
+from tests.conftest import Run
 
 
 def test_every_tool_is_a_command_and_the_help_lists_them() -> None:
@@ -55,3 +57,38 @@ def test_words_complete(tmp_path: Path, line: str, expected: str, unexpected: st
     subprocess.run([sys.executable, '-m', 'photoreal'], cwd=tiny.ROOT, env=os.environ | environment, check=True)
     completions = [word.strip() for word in out.read_text().splitlines()]
     assert expected in completions and unexpected not in completions
+
+
+def test_messages_name_the_next_command_as_it_is_typed(
+        tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    pictures = tiny_data / 'val/virtual/game/frames'
+    arguments = [str(pictures), '--out', str(tmp_path / 'my data'), '--split', 'val', '--domain', 'virtual',
+                 '--min-frames', '2', '--workers', '1']
+    ended = tiny.run('prepare_data', *arguments)
+    assert ended.out.endswith(f"next: python tools/check_data.py '{tmp_path}/my data'\n")
+    monkeypatch.setattr(sys, 'argv', ['photoreal', 'prepare-data', *arguments])
+    console()
+    assert capsys.readouterr().out.endswith(f"next: photoreal check-data '{tmp_path}/my data'\n")
+
+
+@pytest.mark.parametrize(('text', 'expected'), [
+    ('pack the data anew with tools/pack_data.py', 'pack the data anew with photoreal pack-data'),
+    ('srun ... python tools/train.py CONFIG', 'srun ... photoreal train CONFIG'),
+    ('torchrun --nproc_per_node=<number of GPUs> tools/train.py CONFIG',) * 2,
+])
+def test_texts_name_the_console_command(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert as_typed(text) == text
+    monkeypatch.setattr(sys, 'argv', ['photoreal train'])
+    assert as_typed(text) == expected
+
+
+def test_progress_is_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    show_progress(1, 2)
+    assert capsys.readouterr().err == ''
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
+    show_progress(1, 2)
+    assert capsys.readouterr().err == '\r1 of 2 videos'
+
+
+def test_output_that_is_no_terminal_has_no_colours(trained: Run) -> None:
+    assert '\x1b' not in trained.console
