@@ -23,11 +23,15 @@ NOT_RUN = {  # pattern of a command -> why it is not run here
     r'.* --engine ray': 'needs Ray; tests/prepare/test_engines.py runs it where Ray is installed',
     r'.* --from \w': 'needs a recording in that layout; tests/prepare/test_converters.py converts made ones',
     r'.*\b(migrate|main)(\.py)? ': 'needs files of TecoGAN-PyTorch; tests/test_migrate.py makes and converts them',
+    r'(python tools/demo\.py|photoreal demo) ': 'serves until it is stopped; tests of the demo use it in a browser',
+    r'.*\bunpaired': 'needs larger frames than the data here has; tests/tools/test_train_unpaired.py trains so',
+    r'python -m (?!photoreal( |$))': 'is a test run, or a program of an example; the tests of both run them',
+    r'python \.\./': 'runs in the folder of an example, whose own test runs it',
     r'.*\bmake.sample': 'fetches a package; tests/tools/test_make_sample.py makes the sample without a network',
     r'.*[|>&]': 'is more than one program',
     r'.*( \[|\.\.\.)': 'is a synopsis; its options are checked',
 }
-TOOL = re.compile(r'(?:\w+=\S+ )*(?:python (?:tools/(\w+)\.py|-m photoreal)|photoreal)(?: |$)')
+TOOL = re.compile(r'(?:\w+=\S+ )*(?:python (?:(?:\.\./)*tools/(\w+)\.py|-m photoreal)|photoreal)(?: |$)')
 COMMAND_LINES = all_commands()
 
 
