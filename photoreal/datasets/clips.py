@@ -154,19 +154,19 @@ class ClipDataset(Dataset):
 
     def describe(self, k: int) -> ClipChoice:
         """What item k is, without reading it."""
-        video, plan, params = self._draw(k)
         length = self.clip_length
+        video, plan, params = self._draw(k, length)
         still, moving = len(plan.indices) == 1, len(plan.windows) > 1
         return ClipChoice(video, plan.indices * length if still else plan.indices,
                           plan.windows if moving else plan.windows * length, plan.flip, params,
                           self.input_styles.draw(self._rng(k, 2))[0])
 
-    def _draw(self, k: int) -> tuple[VideoRecord, _Plan, dict[str, dict[str, Any]]]:
+    def _draw(self, k: int, length: int) -> tuple[VideoRecord, _Plan, dict[str, dict[str, Any]]]:
         if k < 0:
             raise IndexError(f'clip {k}; expected 0 or more')
         rng = self._rng(k)
         video, start = self._find(*divmod(k, len(self)))
-        plan = self._choose(rng, video, start)
+        plan = self._choose(rng, video, start, length)
         return video, plan, {name: modality.sample(rng) for name, modality in self.modalities.items()}
 
     def _rng(self, k: int, stream: int = 0) -> np.random.Generator:
@@ -174,17 +174,19 @@ class ClipDataset(Dataset):
         epoch, index = divmod(k, len(self))
         return np.random.default_rng([self.seed, epoch, index, stream])  # 0 at the end is as if it were not there
 
-    def __getitem__(self, k: int) -> ClipItem:
-        video, plan, params = self._draw(k)
+    def __getitem__(self, item: int | tuple[int, int]) -> ClipItem:
+        """A clip by its number, or by its number and how many frames it is to have."""
+        k, length = item if isinstance(item, tuple) else (item, self.clip_length)
+        video, plan, params = self._draw(k, length)
         maps, target = self._compute(video, plan, params, self._rng(k, 2))
         for name, modality in self.modalities.items():
             if modality.folder is not None:
                 maps[name] = self._read_recorded(name, modality, video, plan, params[name])
-        item = ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target),
+        clip = ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target),
                         seed=int(self._rng(k, 1).integers(1 << 63)))
         if self.virtual is not None:
-            item['virtual'] = self.virtual[k]
-        return item
+            clip['virtual'] = self.virtual[k, length]
+        return clip
 
     def _find(self, epoch: int, index: int) -> tuple[VideoRecord, int]:
         """The video and the first frame of a clip."""
@@ -196,7 +198,7 @@ class ClipDataset(Dataset):
         number = int(np.searchsorted(self._ends, clip, side='right'))
         return self.videos[number], clip - int(self._ends[number]) + len(self.videos[number])
 
-    def _choose(self, rng: np.random.Generator, video: VideoRecord, start: int) -> _Plan:
+    def _choose(self, rng: np.random.Generator, video: VideoRecord, start: int, length: int) -> _Plan:
         # Every number is drawn whether it is used or not: a probability that is changed changes nothing else.
         stride = int(rng.choice(self.strides))
         reverse, still, flip = rng.random(3) < (self.reverse_prob, self.still_prob, self.flip_prob)
@@ -205,13 +207,13 @@ class ClipDataset(Dataset):
         crop = self.crop_size or size
         slack = np.subtract(size, crop)
         if still and not self._context:
-            moves = _glide(corner, speed * self.still_speed, slack, self.clip_length)
+            moves = _glide(corner, speed * self.still_speed, slack, length)
             return _Plan([], [start], [Window(*move, *crop) for move in moves.tolist()], bool(flip), size)
         if self._recorded_motion:
-            start = min(start, len(video) - self.clip_length)  # at the video's end clips would run back
-        steps = np.arange(-self._context, self.clip_length)
+            start = min(start, len(video) - length)  # at the video's end clips would run back
+        steps = np.arange(-self._context, length)
         if reverse:
-            steps = self.clip_length - 1 - steps
+            steps = length - 1 - steps
         positions = start + stride * steps
         # Nothing comes before the first frame of a video, in testing neither; its end is turned back from.
         before = positions[:self._context]

@@ -1,6 +1,6 @@
 """Which rank sees which items: endless clips for training, whole videos for testing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from mmengine.dist import get_dist_info
@@ -44,6 +44,9 @@ class ClipSampler(Sampler[int]):
         dataset: The clips.
         seed: Unused, MMEngine hands it to every sampler; ``dataset.seed`` rules the order.
         start: First index over all ranks: iterations done x batch size x ranks. May be set later, before iterating.
+
+    Attributes:
+        clip_length: Number of a clip -> its frames; None: as the dataset says.
     """
 
     def __init__(self, dataset: ClipDataset, seed: int | None = None, start: int = 0) -> None:
@@ -51,10 +54,12 @@ class ClipSampler(Sampler[int]):
             raise ConfigError(f'ClipSampler: start={start}; expected 0 or more')
         self.dataset = dataset
         self.start = start
+        self.clip_length: Callable[[int], int] | None = None
         self.rank, self.world_size = get_dist_info()
 
-    def __iter__(self) -> Iterator[int]:
-        return clip_indices(self.start, self.rank, self.world_size)
+    def __iter__(self) -> Iterator[int | tuple[int, int]]:
+        for k in clip_indices(self.start, self.rank, self.world_size):
+            yield k if self.clip_length is None else (k, self.clip_length(k))
 
     def __len__(self) -> int:
         """Clips of one epoch on this rank; iteration goes on beyond it."""

@@ -22,6 +22,7 @@ from photoreal.datasets.transforms import compute_map
 from photoreal.engine.checkpoint import load_weights, read_checkpoint
 from photoreal.engine.optim import PartwiseOptimWrapperConstructor
 from photoreal.engine.resume import check_resumable, newest_whole
+from photoreal.engine.schedule import ScheduleHook
 from photoreal.errors import CheckpointError, ConfigError, DataError, PhotorealError
 from photoreal.registry import DATASETS
 from photoreal.structures import PARTS
@@ -83,7 +84,7 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
     for phase, dataset in datasets.items():
         with _naming(f'{phase}_dataloader'):
             Runner.build_dataloader(loader_config(cfg, phase, dataset))  # workers start only when it is iterated
-    return Parts(model, _build_optimizers(cfg, model) if 'train' in phases else None, datasets,
+    return Parts(model, _build_optimizers(cfg, model, datasets['train']) if 'train' in phases else None, datasets,
                  {phase: _build_evaluator(cfg, phase) for phase in phases if phase != 'train'})
 
 
@@ -155,7 +156,7 @@ def _build_evaluator(cfg: Config, phase: str) -> Evaluator:
     return Evaluator(metrics)
 
 
-def _build_optimizers(cfg: Config, model: nn.Module) -> OptimWrapperDict:
+def _build_optimizers(cfg: Config, model: nn.Module, dataset: Dataset) -> OptimWrapperDict:
     parts = {key: value for key, value in cfg.optim_wrapper.items() if key != 'constructor'}
     with _naming('optim_wrapper'):
         wrapper = PartwiseOptimWrapperConstructor(parts)(model)
@@ -168,7 +169,9 @@ def _build_optimizers(cfg: Config, model: nn.Module) -> OptimWrapperDict:
         for name, hook in hooks.items() if isinstance(hooks, dict) else enumerate(hooks):
             if hook is not None:
                 with _naming(f'{section}.{name}'):
-                    HOOKS.build(hook)
+                    built = HOOKS.build(hook)
+                if isinstance(built, ScheduleHook):
+                    built.check(model, dataset)
     return wrapper
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, all_reduce_dict
+from mmengine.dist import all_reduce
 from mmengine.model import BaseModel, MomentumAnnealingEMA
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import MODELS
@@ -84,8 +84,6 @@ class VideoGAN(BaseModel):
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None})
         self._check_losses()
-        on_virtual = self.unpaired.losses.values() if self.unpaired is not None else ()
-        self.ping_pong = any(loss.needs_ping_pong for loss in (*self.losses.values(), *on_virtual))
         directed = [name for name, m in self.data_preprocessor.modalities.items() if m.directed]
         if self.ping_pong and directed:
             raise ConfigError(f"modality '{directed[0]}' tells which way time runs, and a loss has clips run back as "
@@ -122,6 +120,12 @@ class VideoGAN(BaseModel):
             raise ConfigError(f'model.losses.{players[0]} needs a discriminator: configure model.discriminator, or set '
                               f'model.losses.{players[0]}=None')
 
+    @property
+    def ping_pong(self) -> bool:
+        """Whether clips run forward and back again, because a loss wants that."""
+        on_virtual = self.unpaired.losses.values() if self.unpaired is not None else ()
+        return any(loss.needs_ping_pong and loss.weight for loss in (*self.losses.values(), *on_virtual))
+
     # Training ---------------------------------------------------------------------------------------------------
 
     def train_step(self, data: dict[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
@@ -147,7 +151,6 @@ class VideoGAN(BaseModel):
             logs = learn_in_parts(self._learn, batch, optim_wrapper, self.micro_batches)
         if self.generator_ema is not None:
             self.generator_ema.update_parameters(_module(self.generator))
-        all_reduce_dict(logs, op='mean')
         for player in ('discriminator', 'critic'):
             updated = logs.pop(f'{player[0]}_updated', None)
             if updated is not None:
@@ -163,7 +166,7 @@ class VideoGAN(BaseModel):
         with wrapper.optim_context(self.generator):
             self._generate(context, virtual)
         logs = {}
-        if self.discriminator is not None:
+        if self.discriminator is not None and _play(self.losses):
             judged = self._detached(context)
             logs |= self._update('discriminator', judged, self.losses, optim_wrapper)
             with _frozen(self.discriminator), wrapper.optim_context(self.discriminator):
@@ -171,7 +174,7 @@ class VideoGAN(BaseModel):
                 # Not through a distributed wrapper: it would wait for gradients of weights that have none here.
                 context.fake_scores = _module(self.discriminator)(context.pred, judged)
             logs['g_fake'] = _mean_logit(context.fake_scores)
-        if self.critic is not None:
+        if self.critic is not None and _play(self.unpaired.losses):
             pairs = self.unpaired.match(context, virtual)  # virtual crops, and real ones that show the like
             judged = pairs.judged(virtual.pred.detach())
             logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper)
@@ -184,7 +187,8 @@ class VideoGAN(BaseModel):
             if virtual is not None:
                 terms |= {f'virtual_{name}': term for name, term in _terms(self.unpaired.losses, virtual).items()}
         total = sum(terms.values())
-        wrapper.update_params(total)
+        if total.requires_grad:  # not where the whole generator is frozen
+            wrapper.update_params(total)
         logs |= {f'g_{name}': term.detach() for name, term in terms.items()}
         return logs | {'g_total': total.detach()}
 
@@ -237,14 +241,14 @@ class VideoGAN(BaseModel):
         with wrapper.optim_context(net):
             context.real_scores = net(context.target, context)
             context.fake_scores = net(context.pred, context)
-            players: list[Loss] = [loss for loss in losses.values() if loss.trains_discriminator]
+            players: list[Loss] = [loss for loss in losses.values() if loss.trains_discriminator and loss.weight]
             total = sum(loss.discriminator_loss(context) for loss in players)
             context.judge = partial(net, context=context)
-            total += sum(loss(context) for loss in losses.values() if loss.penalises_discriminator)
+            total += sum(loss(context) for loss in losses.values() if loss.penalises_discriminator and loss.weight)
             context.judge = None
         lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)
         all_reduce(lead, op='mean')  # all processes must decide alike
-        due = self.update_threshold is None or bool(lead < self.update_threshold)
+        due = total.requires_grad and (self.update_threshold is None or bool(lead < self.update_threshold))
         if due:
             wrapper.update_params(total)
         logs = {'total': total.detach(), 'real': _mean_logit(context.real_scores),
@@ -312,8 +316,13 @@ def _with(derived: dict[str, Any], cfg: dict[str, Any], who: str) -> dict[str, A
 
 
 def _terms(losses: nn.ModuleDict, context: ClipContext) -> dict[str, Tensor]:
-    """Name -> value of the losses that the generator is trained with."""
-    return {name: loss(context) for name, loss in losses.items() if not loss.penalises_discriminator}
+    """Name -> value of the losses that the generator is trained with; one of weight 0 is off."""
+    return {name: loss(context) for name, loss in losses.items() if not loss.penalises_discriminator and loss.weight}
+
+
+def _play(losses: nn.ModuleDict) -> bool:
+    """Whether any loss has the discriminator learn."""
+    return any(loss.trains_discriminator and loss.weight for loss in losses.values())
 
 
 @contextmanager
