@@ -14,6 +14,9 @@ from tests.documentation.pages import PAGES, Block, Command, all_commands, block
 from tests.documentation.sandbox import Sandbox
 
 NOT_RUN = {  # pattern of a command -> why it is not run here
+    r'.*unpaired': 'needs virtual clips to train on; tests/tools/test_train_unpaired.py has some',
+    r'python -m photoreal.testing ': 'tests/testing/test_run.py and tests/test_thermal_plugin.py run it',
+    r'python (-m pytest|-m photoreal_thermal|\.\./\.\./)': 'needs the plugin; tests/test_thermal_plugin.py runs them',
     r'make ': 'makes environments and trains for minutes; CI runs make install, make test and make docs',
     r'(git|cd|source|eval|export|apt|apt-get|pip|uv) ': 'changes the shell or the machine',
     r'(srun|sbatch|mpirun|ray|ssh) ': 'needs a cluster',
