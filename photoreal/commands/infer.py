@@ -51,8 +51,8 @@ def parse_args() -> argparse.Namespace:
                         'frames, or to ask a camera for')
     parser.add_argument('--skip-bad', action='store_true', help='go on after a frame that cannot be read or has '
                         'another size: the prediction before it is repeated')
-    parser.add_argument('--stream', action='store_true', help='as little delay as can be: no buffering, every frame '
-                        'encoded at once, no look-ahead (so that scene cuts are not noticed)')
+    parser.add_argument('--stream', action='store_true', help='as little delay as can be: every frame is encoded at '
+                        'once, and none is waited for (so that scene cuts are not noticed)')
     return parser.parse_args()
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
     from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
     from photoreal.inference.outputs import take_stdout
-    reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio, args.stream)
+    reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio)
     writing = Writing(args.codec, args.crf, args.format, args.stream, pipe=take_stdout() if args.out == '-' else None)
     jobs = find_jobs(args.input, args.out, args.codec)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))

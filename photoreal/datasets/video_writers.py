@@ -93,6 +93,7 @@ class _Encoder(ABC):
                          **({} if crf is None else {'crf': str(crf)})}
         self._size: tuple[int, int] | None = None
         self._end = 0  # of the last frame, in units of the presentation
+        self._error: BaseException | None = None  # that ended the writing early
 
     @abstractmethod
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:
@@ -113,7 +114,7 @@ class _Encoder(ABC):
         self._error = error
         try:
             self._stack.__exit__(kind, error, trace)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError, DataError):
             if error is None:
                 raise  # else what made it end early tells more
 
@@ -143,7 +144,7 @@ class _Encoder(ABC):
         picture.pts = time - round(self._origin / self.presentation.unit)
         picture.time_base = self.presentation.unit
         picture.duration = self.presentation.step
-        self._container.mux(self._stream.encode(picture))
+        self._mux(self._stream.encode(picture))
         self._copy_audio(time * self.presentation.unit)
         self._end = time + self.presentation.step
         self.count += 1
@@ -178,6 +179,15 @@ class _Encoder(ABC):
         self._pads = self._codec.pixels == 'yuv420p' and (size[0] % 2 or size[1] % 2)
         self._stream.height, self._stream.width = (side + (side % 2 if self._pads else 0) for side in size)
 
+    def _mux(self, packets: av.Packet | list[av.Packet]) -> None:
+        try:
+            self._container.mux(packets)
+        except BrokenPipeError:
+            raise
+        except (av.FFmpegError, OSError) as error:
+            hint = '; its sound may be what does not fit: try without it (--no-audio)' if self._tracks else ''
+            raise DataError(f'{self.name} cannot be written ({error}){hint}') from error
+
     def _copy_audio(self, time: Fraction | None) -> None:
         if self._audio is None:
             return
@@ -187,14 +197,14 @@ class _Encoder(ABC):
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             packet.stream = track
-            self._container.mux(packet)
+            self._mux(packet)
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
         if not self.count:
             if kind is None:
                 raise DataError(f'{self.name}: no frame was written; expected at least one')
             return
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
         self._copy_audio(None if kind is None else self._end * self.presentation.unit)
 
 
@@ -259,12 +269,15 @@ class PipeWriter(_Encoder):
                  crf: int | None = None, audio: AudioCopy | LiveAudio | None = None, origin: Fraction = Fraction(0),
                  low_delay: bool = False) -> None:
         if form in _UNCOMPRESSED:
-            super().__init__('-', presentation, _UNCOMPRESSED[form], crf, None, origin, low_delay)
+            if isinstance(presentation, Presentation):
+                presentation = replace(presentation, time_base=None)
+            super().__init__('-', presentation, _UNCOMPRESSED[form], crf)
         else:
             super().__init__('-', presentation, find_codec(codec), crf, audio, origin, low_delay)
         self._pipe, self._form = pipe, form
 
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:
+        stack.callback(self._pipe.flush)  # of what comes after the last frame
         container = stack.enter_context(av.open(self._pipe, 'w', format=PIPE_FORMATS[self._form]))
         container.flags |= av.container.Flags.flush_packets.value
         return container
@@ -282,7 +295,7 @@ class PipeWriter(_Encoder):
             DataError: The frame has another shape or type, or nobody reads the pipe any more.
         """
         try:
-            super().write(frame, time)
+            super().write(frame, None if self._form in _UNCOMPRESSED else time)
             self._pipe.flush()
         except BrokenPipeError as error:
             with open(os.devnull, 'wb') as nowhere:  # else what is still buffered would raise this again

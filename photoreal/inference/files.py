@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -70,12 +71,13 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     output = open_output(out, frames, writing)
     feed = Feed(frames.reads(raw=False),
                 {name: given.reads(enhancer.modalities[name].raw) for name, given in maps.items()}, skip_bad)
-    preds = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if writing.low_delay else 4)
+    ahead = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if writing.low_delay else 4, patience=None)
     say = say or (lambda text: None)
-    if interruption is not None:
-        return _write(output, interruption.between(feed.outcomes(preds)), say)
-    with Interruption() as interruption, progress_bar(Path(frames.name).name, frames.length) as advance:
-        return _write(output, interruption.between(feed.outcomes(preds)), say, advance)
+    with closing(ahead) as preds:
+        if interruption is not None:
+            return _write(output, interruption.between(feed.outcomes(preds)), say)
+        with Interruption() as interruption, progress_bar(Path(frames.name).name, frames.length) as advance:
+            return _write(output, interruption.between(feed.outcomes(preds)), say, advance)
 
 
 def _write(output: Output, outcomes: Iterator[Outcome], say: Callable[[str], None],
@@ -98,7 +100,9 @@ def _write(output: Output, outcomes: Iterator[Outcome], say: Callable[[str], Non
 
 
 def _kept(count: int, output: Output) -> str:
-    return f'{count} frames were done and are in {output.kept}' if count else 'no frame was done'
+    if not count:
+        return 'no frame was done'
+    return f'{count} frames were done' + (f' and are in {output.kept}' if output.kept else ', but could not be kept')
 
 
 def _recorded(enhancer: VideoEnhancer, source: str, modalities: Sequence[str]) -> dict[str, str]:

@@ -41,7 +41,6 @@ class Reading:
         size: (height, width) of raw frames on a pipe, or to ask a camera for.
         fps: Frames per second of pictures or of raw frames, or to ask a camera for.
         audio: Whether sound is wanted.
-        low_delay: Let no stream be buffered.
     """
 
     start: int = 0
@@ -49,7 +48,6 @@ class Reading:
     size: tuple[int, int] | None = None
     fps: float | None = None
     audio: bool = True
-    low_delay: bool = False
 
 
 class Read(NamedTuple):
@@ -236,7 +234,6 @@ def _open_live(text: str, reading: Reading) -> LiveSource:
     if reading.size is not None or reading.fps is not None:
         raise ConfigError(f'{text}: --size and --fps are for raw frames (give --size, too) and cameras; a stream tells '
                           'its own')
-    options = {'fflags': 'nobuffer', 'flags': 'low_delay'} if reading.low_delay else {}
-    if text.startswith('rtsp'):
-        options['rtsp_transport'] = 'tcp'  # whole frames rather than torn ones
+    # RTSP over TCP: whole frames rather than torn ones.
+    options = {'rtsp_transport': 'tcp'} if text.startswith('rtsp') else {}
     return EncodedStream('pipe:0' if text == '-' else text, None, options, reading.audio, patient=pipe)

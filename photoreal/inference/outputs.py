@@ -38,13 +38,12 @@ class Writing:
 
 
 class Output(ABC):
-    """A place for predictions; :meth:`opened` makes it ready and, at the end, complete.
+    """A place for predictions; :meth:`opened` makes it ready and, at the end, complete."""
 
-    Attributes:
-        kept: Where what was written lies after an interruption.
-    """
-
-    kept: str
+    @property
+    @abstractmethod
+    def kept(self) -> str | None:
+        """Where what was written lies after an interruption; None where it could not be kept."""
 
     @abstractmethod
     def opened(self) -> AbstractContextManager:
@@ -56,8 +55,14 @@ class Output(ABC):
 
 
 class _Video(Output):
-    def __init__(self, writer: VideoWriter | PipeWriter, kept: str) -> None:
-        self._writer, self.kept = writer, kept
+    def __init__(self, writer: VideoWriter | PipeWriter, kept: Path | None) -> None:
+        self._writer, self._kept = writer, kept
+
+    @property
+    def kept(self) -> str | None:
+        if self._kept is None:
+            return 'the pipe'
+        return str(self._kept) if self._kept.exists() else None
 
     def opened(self) -> AbstractContextManager:
         return self._writer
@@ -68,13 +73,17 @@ class _Video(Output):
 
 class _Pictures(Output):
     def __init__(self, folder: Path, source: Input) -> None:
-        self._folder, self._source, self.kept = folder, source, str(folder)
+        self._path, self._source = folder, source
+
+    @property
+    def kept(self) -> str:
+        return str(self._path)
 
     def opened(self) -> AbstractContextManager:
         return nullcontext()
 
     def write(self, outcome: Outcome) -> None:
-        write_image(self._folder / f'{self._source.file_name(outcome.index)}.png', outcome.pred)
+        write_image(self._path / f'{self._source.file_name(outcome.index)}.png', outcome.pred)
 
 
 class _Picture(_Pictures):
@@ -85,7 +94,7 @@ class _Picture(_Pictures):
         super().__init__(path, source)
 
     def write(self, outcome: Outcome) -> None:
-        write_image(self._folder, outcome.pred)
+        write_image(self._path, outcome.pred)
 
 
 def wants_audio(out: str, writing: Writing) -> bool:
@@ -113,9 +122,9 @@ def open_output(out: str, source: Input, writing: Writing) -> Output:
     if out == '-':
         if writing.pipe is None:
             raise ConfigError('--out - needs a pipe to write to')
-        return _Video(PipeWriter(writing.pipe, source.presentation, writing.form, **arguments), 'the pipe')
+        return _Video(PipeWriter(writing.pipe, source.presentation, writing.form, **arguments), None)
     kept = writing.keep_partial or path
-    return _Video(VideoWriter(path, source.presentation, keep_as=kept, **arguments), str(kept))
+    return _Video(VideoWriter(path, source.presentation, keep_as=kept, **arguments), kept)
 
 
 def take_stdout() -> BinaryIO:

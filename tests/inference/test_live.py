@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from photoreal.datasets.audio import AudioCopy
 from photoreal.datasets.live import EncodedStream, open_camera
 from photoreal.datasets.sources import FolderSource, VideoSource
 from photoreal.datasets.video_writers import PipeWriter
@@ -189,11 +190,30 @@ def test_output_pipes(tmp_path, enhancer, form):
     assert np.abs(result.read(range(5)).astype(int) - wanted).mean() < 12  # colour at half the resolution, of noise
 
 
+def test_uneven_times_become_even_where_there_is_no_place_for_them(tmp_path):
+    source = VideoSource(write_film(tmp_path / 'in.mp4', scene(3), times=[900, 4500, 9000],
+                                    time_base=Fraction(1, 90000)))
+    with (tmp_path / 'out').open('wb') as pipe, PipeWriter(pipe, source.presentation, 'y4m') as writer:
+        for i in range(3):
+            writer.write(source.read([i])[0], source.time(i))
+    assert frame_times(tmp_path / 'out') == [i / source.presentation.rate for i in range(3)]
+
+
 def test_a_reader_that_leaves(enhancer):
     reading, writing = os.pipe()
     os.close(reading)
     with (os.fdopen(writing, 'wb', buffering=0) as pipe, pytest.raises(DataError, match='left after 0 frames'),
           PipeWriter(pipe, 25, 'raw') as writer):
+        writer.write(scene(1)[0])
+
+
+def test_sound_that_a_form_cannot_hold(tmp_path):
+    """Matroska needs what broadcasts tell only with their sound, unless it can go back in the file."""
+    source = write_film(tmp_path / 'in.ts', scene(2), audio='aac')
+    reading, writing = os.pipe()
+    with (os.fdopen(reading, 'rb'), os.fdopen(writing, 'wb') as pipe,
+          pytest.raises(DataError, match='cannot be written .*--no-audio'),
+          PipeWriter(pipe, 25, 'mkv', audio=AudioCopy(source)) as writer):
         writer.write(scene(1)[0])
 
 
