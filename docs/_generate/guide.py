@@ -15,7 +15,7 @@ from photoreal.validation import Place, lookup, place_of, runner_arguments, walk
 
 PAGES = {  # of the reference: file name -> title, families
     'model': ('Model', ('model', 'model_wrapper')),
-    'data': ('Data sets', ('dataset', 'sampler', 'converter')),
+    'data': ('Data sets', ('dataset', 'input_style', 'sampler', 'converter')),
     'modalities': ('Modalities', ('modality',)),
     'generators': ('Generators', ('generator',)),
     'discriminators': ('Discriminators', ('discriminator',)),
