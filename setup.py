@@ -68,6 +68,7 @@ setup(
         'optional': requirements('optional'),
         'onnx': requirements('onnx'),
         'cluster': requirements('cluster'),
+        'demo': requirements('demo'),
         'docs': requirements('docs'),
         'tests': requirements('tests'),
         'dev': requirements('tests') + requirements('dev'),

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 import photoreal
 
 ROOT = Path(__file__).resolve().parents[1]
-PINNED = ('', 'tests', 'dev', 'docs', 'onnx', 'cluster')  # extras; '' is none of them
+PINNED = ('', 'tests', 'dev', 'docs', 'onnx', 'cluster', 'demo')  # extras; '' is none of them
 PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 BUILD = 'import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))'
 
@@ -109,7 +109,8 @@ def test_everything_that_is_imported_is_required(metadata: Message) -> None:
     faults = []
     for path in [*(ROOT / 'photoreal').rglob('*.py'), *(ROOT / 'tools').rglob('*.py')]:
         # The contracts for plugins are inherited by tests, so they may import what tests may.
-        extras = ('tests',) if ROOT / 'photoreal/testing' in path.parents else ('optional', 'onnx', 'cluster')
+        extras = ('tests',) if ROOT / 'photoreal/testing' in path.parents else \
+            ('optional', 'onnx', 'cluster', 'demo')
         required = {distribution_key(r.name) for r in requirements_of(metadata)
                     if r.marker is None or any(r.marker.evaluate({'extra': extra}) for extra in extras)}
         for name in sorted(top_level_imports(path) - set(sys.stdlib_module_names) - {'photoreal'}):

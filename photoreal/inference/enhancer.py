@@ -42,6 +42,7 @@ class VideoEnhancer:
         leave_out: Names of modalities to do without, which a model allows that was trained with dropout.
         streams: How many videos are predicted at once: calls of this object that run in as many threads have their
             frames computed as one batch.
+        params: Name of a modality -> parameters of its ``compute`` that are to differ from the fixed ones.
 
     Raises:
         ConfigError: An argument is out of range.
@@ -50,7 +51,8 @@ class VideoEnhancer:
 
     def __init__(self, model: TrainedModel, device: str | None = None, dtype: str = 'auto', tile: int | None = None,
                  overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False,
-                 leave_out: Collection[str] = (), streams: int = 1) -> None:
+                 leave_out: Collection[str] = (), streams: int = 1,
+                 params: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         self.dtype = choose_dtype(dtype, self.device)
         self.preprocessor = model.preprocessor
@@ -64,6 +66,7 @@ class VideoEnhancer:
         self._together = Together(self._step_all) if streams > 1 else None
         # A GPU is given its next frame before the last one is waited for.
         self._behind = 1 if self.device.type == 'cuda' else 0
+        self.params = {name: m.sample(None) | dict((params or {}).get(name, {})) for name, m in self.modalities.items()}
 
     def __call__(self, frames: Iterable[np.ndarray],
                  recorded: Mapping[str, Iterable[np.ndarray]] | None = None) -> Iterator[np.ndarray]:
@@ -120,7 +123,6 @@ class VideoEnhancer:
         """Maps of each frame, and whether it starts a scene; runs in a thread of its own."""
         streams = {name: iter(maps) for name, maps in recorded.items() if name in modalities}
         windows = {name: deque(maxlen=m.context + 1) for name, m in modalities.items()}
-        params = {name: m.sample(None) for name, m in modalities.items()}
         size: tuple[int, ...] | None = None
         for i, (frame, starts_scene) in enumerate(frames):
             size = size or frame.shape
@@ -138,7 +140,7 @@ class VideoEnhancer:
                 if starts_scene:
                     windows[name].clear()
                 windows[name].append(given)
-                made = _map(name, modality, np.stack(windows[name]), params[name], i)
+                made = _map(name, modality, np.stack(windows[name]), self.params[name], i)
                 maps[name] = made.pin_memory() if self.device.type == 'cuda' else made
             yield maps, starts_scene
 

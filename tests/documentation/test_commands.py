@@ -25,7 +25,7 @@ NOT_RUN = {  # pattern of a command -> why it is not run here
     r'(docker|ffmpeg|tensorboard|curl|jupyter) ': 'is another program',
     r'.* --engine ray': 'needs Ray; tests/prepare/test_engines.py runs it where Ray is installed',
     r'.* --from \w': 'needs a recording in that layout; tests/prepare/test_converters.py converts made ones',
-    r'.*\b(migrate|main)(\.py)? ': 'needs files of TecoGAN-PyTorch; tests/test_migrate.py makes and converts them',
+    r'.*\b(migrate|main)(\.py)? ': 'needs files of TecoGAN-PyTorch; tests/migrate makes and converts them',
     r'(python tools/demo\.py|photoreal demo) ': 'serves until it is stopped; tests of the demo use it in a browser',
     r'.*\bunpaired': 'needs larger frames than the data here has; tests/tools/test_train_unpaired.py trains so',
     r'python -m (?!photoreal( |$))': 'is a test run, or a program of an example; the tests of both run them',

@@ -37,8 +37,9 @@ class Browser:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def open(self, path: Path) -> None:
-        call(f'{self._url}/url', {'url': path.resolve().as_uri()})
+    def open(self, page: Path | str) -> None:
+        """Show a file, or what lies at an address."""
+        call(f'{self._url}/url', {'url': page if isinstance(page, str) else page.resolve().as_uri()})
 
     def run(self, script: str, *args: Any) -> Any:
         """Run JavaScript, the body of a function of ``arguments``; a promise that it returns is waited for."""
@@ -54,6 +55,10 @@ class Browser:
         picture = self._devtools('Page.captureScreenshot', format='png', captureBeyondViewport=whole_page)['data']
         data = np.frombuffer(base64.b64decode(picture), np.uint8)
         return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+    def downloads_to(self, folder: Path) -> None:
+        """Where files go that are downloaded from here on."""
+        self._devtools('Browser.setDownloadBehavior', behavior='allow', downloadPath=str(folder))
 
     def dark(self) -> None:
         """Prefer dark colours from here on."""
