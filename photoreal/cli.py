@@ -1,8 +1,7 @@
 """What every command-line tool does: errors as messages instead of tracebacks, exit codes, shared options.
 
-Exit codes: 0 done, 1 a fault in config, data or checkpoint, 2 wrong usage, 130 interrupted by Ctrl-C, 138 and 143 ended
-by SIGUSR1 and SIGTERM: 128 + the signal's number, which is what a shell gives for a program that does not handle it. So
-a scheduler sees the same whether the signal came in training, and the run was saved, or before it.
+The codes of signals are 128 + the signal's number, which is what a shell gives for a program that does not handle it.
+So a scheduler sees the same whether the signal came in training, and the run was saved, or before it.
 """
 
 import argparse
@@ -15,6 +14,14 @@ from typing import Any
 
 from photoreal.errors import Interrupted, PhotorealError
 
+EXIT_CODES = {
+    0: 'done',
+    1: 'a fault in config, data or checkpoint',
+    2: 'wrong usage',
+    130: 'interrupted by Ctrl-C',
+    138: 'ended by SIGUSR1',
+    143: 'ended by SIGTERM',
+}
 CONSOLE = 'photoreal'  # the console command; it puts its subcommand behind, as the name of the program
 
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 import photoreal
-from photoreal.cli import CONSOLE, ToolParser, run_tool
+from photoreal.cli import CONSOLE, EXIT_CODES, ToolParser, run_tool
 
 COMMANDS = tuple(sorted(module.name.replace('_', '-') for module in pkgutil.iter_modules(__path__)))
 
@@ -45,7 +45,7 @@ def _dispatch() -> None:
         return
     sys.argv[0] = CONSOLE
     parser = ToolParser(f'{photoreal.__doc__}\n\nexample: photoreal train configs/demo.py --dry-run\n\n{_summaries()}',
-                        prog=CONSOLE, usage=f'{CONSOLE} COMMAND ... [--help]')
+                        epilog=_codes(), prog=CONSOLE, usage=f'{CONSOLE} COMMAND ... [--help]')
     parser.add_argument('--version', action='version', version=photoreal.__version__)
     parser.add_argument('command', choices=COMMANDS, metavar='COMMAND', type=_known,
                         help='`photoreal COMMAND --help` says more')
@@ -67,3 +67,7 @@ def _summaries() -> str:
         summary = re.split(r'[.:;]\s', sys.modules[load(command).__module__].__doc__)[0].replace('\n', ' ')
         lines.append(f'  {command.ljust(width)}  {summary}')
     return 'commands:\n' + '\n'.join(lines)
+
+
+def _codes() -> str:
+    return '\n'.join(['exit codes:', *(f'  {code:<4}{meaning}' for code, meaning in EXIT_CODES.items())])

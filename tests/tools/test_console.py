@@ -1,13 +1,14 @@
 """The console command: every tool is a subcommand of it, and words complete."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from photoreal.cli import as_typed, show_progress
+from photoreal.cli import EXIT_CODES, as_typed, show_progress
 from photoreal.commands import COMMANDS, console
 from tests import tiny
 from tests.conftest import Run
@@ -88,6 +89,12 @@ def test_progress_is_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture, mo
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
     show_progress(1, 2)
     assert capsys.readouterr().err == '\r1 of 2 videos'
+
+
+def test_exit_codes_of_the_documentation_are_those_of_the_code() -> None:
+    table = (tiny.ROOT / 'docs/quickstart.md').read_text('utf-8').partition('| code | meaning |')[2]
+    documented = re.findall(r'\d+', ' '.join(re.findall(r'^\| ([\d, ]+) \|', table, re.MULTILINE)))
+    assert [int(code) for code in documented] == list(EXIT_CODES)
 
 
 def test_output_that_is_no_terminal_has_no_colours(trained: Run) -> None:
