@@ -1,7 +1,8 @@
 """Finds the videos of a data set, and checks all of it before anything is trained on it.
 
 The layout: ``<root>/<split>/<domain>/<video>/{frames,<modality>...}/<name>.png``, where ``frames.mp4`` may stand for
-the folder ``frames/``, and ``<modality>.mp4`` likewise; or an LMDB of all that.
+the folder ``frames/``, and ``<modality>.mp4`` likewise; or an LMDB of all that. ``frames.lmdb`` may be an LMDB of
+TecoGAN-PyTorch, or a link to one, that has a video of the folder's name.
 """
 
 import os

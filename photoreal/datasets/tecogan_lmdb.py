@@ -84,7 +84,7 @@ def open_sequence(root: Path, video: str) -> LmdbSequence:
     found = {sequence.video: sequence for sequence in read_sequences(root)}
     if video not in found:
         raise DataError(f"{root}: found no video '{video}' in the LMDB; expected one of its {len(found)}: "
-                        f'{", ".join(list(found)[:5])} ...; give the folder that links to it the name of a video')
+                        f'{", ".join(list(found)[:5])}; give the folder that links to it the name of one')
     return found[video]
 
 

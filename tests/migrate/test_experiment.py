@@ -11,7 +11,7 @@ import torch
 from photoreal.config import check_config, load_config
 from photoreal.datasets import ClipDataset, StreamDataset
 from photoreal.engine.checkpoint import read_checkpoint
-from photoreal.errors import ConfigError
+from photoreal.errors import ConfigError, DataError
 from photoreal.migrate import Migrated, migrate_experiment
 from tests import tiny
 from tests.goldens import rules
@@ -205,3 +205,11 @@ def test_tool(project):
     assert load_config('mine.py').data_root == str(project / 'mine_data')
     ended = tiny.run('migrate', 'config', 'none.yml', '--exp-dir', 'exp')
     assert ended.code == 1 and 'there is no file none.yml' in ended.err
+
+
+def test_a_link_to_the_lmdb_must_have_a_video_s_name(project):
+    folder = project / 'mine/train/real/scene_3'
+    folder.mkdir(parents=True)
+    (folder / 'frames.lmdb').symlink_to(project / 'data/Old/GT.lmdb')
+    with pytest.raises(DataError, match="found no video 'scene_3' in the LMDB; expected one of its 2: scene_1, sc"):
+        ClipDataset(project / 'mine', {'small': {'type': 'Downsample'}}, clip_length=2, crop_size=8)
