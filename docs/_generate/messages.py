@@ -1,13 +1,16 @@
 """The messages of the package's errors, as its source has them; ``…`` stands for what a message fills in."""
 
 import ast
+import inspect
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from docs._generate.components import ROOT
+from photoreal import errors
 
-ERRORS = ('ConfigError', 'DataError', 'CheckpointError')
+ERRORS = [name for name, error in vars(errors).items()
+          if inspect.isclass(error) and issubclass(error, errors.PhotorealError) and error is not errors.PhotorealError]
 
 
 class Message(NamedTuple):
