@@ -123,6 +123,7 @@ def test_maps_of_each_video(tmp_path):
                      [f'label={tmp_path / "maps"}'], say=lambda text: None)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_folder(tmp_path, tiny_bundle):
     """One video is damaged: its process fails at the end, when the other one has done its share too."""
     folder = make_videos(tmp_path / 'in')
