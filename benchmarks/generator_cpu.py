@@ -22,10 +22,9 @@ from typing import Any
 import cv2
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 import photoreal
-from photoreal.benchmark.model import convolution_peak
+from photoreal.benchmark.model import convolution_peak, count_operations
 from photoreal.bundle import TrainedModel, load_untrained
 from photoreal.datasets.sources import FolderSource
 from photoreal.datasets.video_writers import VideoWriter
@@ -74,12 +73,6 @@ def psnr(a: Tensor, b: Tensor) -> float:
     return float(-10 * (a.float() - b.float()).square().mean().log10())
 
 
-def operations(generator: Generator, condition: Tensor) -> int:
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        generator.step(condition, generator.init_state(condition))
-    return counter.get_total_flops()
-
-
 def run_frnet(rounds: int, compiled: bool, frames: int = 5) -> dict[str, Any]:
     """FRNet, scale 4, 64 channels, 10 blocks, at 134x320: the plain way and ours."""
     torch.manual_seed(0)
@@ -98,7 +91,7 @@ def run_frnet(rounds: int, compiled: bool, frames: int = 5) -> dict[str, Any]:
             peaks.append(convolution_peak(CPU))
 
     seconds = race({**streams, 'peak': measure_peak}, rounds)
-    flops, peak = operations(plain, clip[:, 0]), max(peaks)
+    flops, peak = count_operations(plain, clip[:, 0]), max(peaks)
     return {'flops': flops, 'peak': peak, 'ways': {name: {
         'frames_per_second': 1 / seconds[name], 'times_plain': seconds['plain'] / seconds[name],
         'psnr': min(psnr(a, b) for a, b in zip(made[name], made['plain'])) if name != 'plain' else None,
@@ -118,7 +111,7 @@ def run_nano(rounds: int, compiled: bool, sample: Path) -> dict[str, Any]:
     for stream in streams.values():
         stream()
     seconds = race(streams, rounds)
-    flops = {name: operations(model.generator, clip[:, 0]) for name, model in models.items()}
+    flops = {name: count_operations(model.generator, clip[:, 0]) for name, model in models.items()}
     table = {name: {'frames_per_second': 1 / seconds[name], 'times_frnet': seconds['FRNet'] / seconds[name],
                     'flops': flops[name.partition(',')[0]]} for name in streams}
     return {'step': table, 'file to file, nano': file_to_file(models['nano'], compiled, rounds, sample)}

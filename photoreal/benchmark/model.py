@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from photoreal.bundle import TrainedModel
 from photoreal.inference import choose_dtype
 from photoreal.models.compiled import CompiledGenerator
+from photoreal.models.generators import Generator
 
 CLOCK_SECONDS = 3.0  # how long a size is timed, at least three frames
 
@@ -80,15 +82,26 @@ def measure_model(model: TrainedModel, sizes: Sequence[tuple[int, int]], *, devi
             if place.type == 'cuda':
                 torch.cuda.reset_peak_memory_stats(place)
             state = generator.init_state(condition)
-            with FlopCounterMode(display=False) as counter:
-                generator.step(condition, state)
+            generator.step(condition, state)
+            flops = count_operations(generator, condition)
             before = convolution_peak(place)
             times = time_stream(stepper.step, condition, state, seconds)
             peak = max(before, convolution_peak(place))
             memory = torch.cuda.max_memory_allocated(place) if place.type == 'cuda' else None
             reports.append(ModelReport(height, width, median(times) * 1000, min(times) * 1000,
-                                       counter.get_total_flops(), peak, memory))
+                                       flops, peak, memory))
     return reports
+
+
+def count_operations(generator: Generator, condition: Tensor) -> int:
+    """Floating point operations of one frame (N, C, H, W), counted without data and without work done twice."""
+    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter, \
+            torch.inference_mode(False), torch.enable_grad(), torch.autocast(condition.device.type, enabled=False):
+        # With gradients nothing is run in strips, whose rims are computed twice. Autocast would keep weights that it
+        # has cast here for steps elsewhere.
+        blank = torch.empty(condition.shape, device=condition.device)
+        generator.step(blank, generator.init_state(blank))
+    return counter.get_total_flops()
 
 
 def time_stream(step: Callable[[Tensor, dict], tuple[Tensor, dict]], condition: Tensor, state: dict,
