@@ -12,7 +12,7 @@ from photoreal.cli import ToolParser, run_tool
 
 def main() -> None:
     parser = ToolParser(__doc__, prog='python -m photoreal.testing')
-    parser.add_argument('family', choices=('dataset', 'modality', 'generator', 'discriminator', 'loss'))
+    parser.add_argument('family', choices=('dataset', 'modality', 'input_style', 'generator', 'discriminator', 'loss'))
     parser.add_argument('plugin', metavar='MODULE:CLASS',
                         help='the class, or a subclass of the contract that builds it')
     parser.add_argument('--args', nargs='+', default=[], metavar='KEY=VALUE', help='what the class is built with')

@@ -17,12 +17,14 @@ from photoreal.structures import ClipContext
 from photoreal.testing.dataset import ClipDatasetContract, StreamDatasetContract
 from photoreal.testing.discriminator import DiscriminatorContract
 from photoreal.testing.generator import GeneratorContract
+from photoreal.testing.input_style import InputStyleContract
 from photoreal.testing.loss import LossContract
 from photoreal.testing.modality import ModalityContract, street_frames
 
 CONTRACTS: dict[str, tuple[type, ...]] = {
     'dataset': (ClipDatasetContract, StreamDatasetContract), 'modality': (ModalityContract,),
-    'generator': (GeneratorContract,), 'discriminator': (DiscriminatorContract,), 'loss': (LossContract,)}
+    'input_style': (InputStyleContract,), 'generator': (GeneratorContract,), 'discriminator': (DiscriminatorContract,),
+    'loss': (LossContract,)}
 VIDEOS = ('train/real/a', 'train/real/b', 'val/real/a', 'val/virtual/b')
 
 
@@ -74,6 +76,8 @@ def contract_for(family: str, plugin: type, arguments: Mapping[str, Any], settin
         methods: dict[str, Any] = {'make': lambda self: plugin(**arguments)}
     elif family == 'modality':
         methods = {'make': lambda self: plugin(**arguments), 'maps': _maps_for(plugin(**arguments))}
+    elif family == 'input_style':
+        methods = {'make': lambda self: plugin(**arguments)}
     elif family == 'generator':
         methods = {'make': lambda self, in_channels, skip: plugin(in_channels=in_channels, skip=skip, **arguments)}
     elif family == 'discriminator':

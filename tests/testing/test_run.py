@@ -90,6 +90,7 @@ def run(*argv: str) -> Ended:
     ('modality', 'photoreal.modalities:Blur'),
     ('modality', 'photoreal.modalities:LabelMap', '--args', 'num_classes=5'),
     ('modality', 'photoreal.modalities:Normals', '--contract', 'value_range=(-1,1)'),
+    ('input_style', 'photoreal.datasets:Reinhard', '--args', 'prob=0.2'),
     ('loss', 'photoreal.models.losses:WarpingLoss', '--args', "source='target'"),
     ('loss', 'photoreal.models.losses:FeatureMatchingLoss'),
     ('loss', 'photoreal.models.losses:R1Loss'),
