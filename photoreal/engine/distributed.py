@@ -1,7 +1,10 @@
 """Data-parallel training of a GAN: generator and discriminator are wrapped each."""
 
+import atexit
 import os
 import subprocess
+import sys
+import time
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -107,6 +110,18 @@ def start_processes(launcher: str, timeout: float = 1800) -> None:
                               f'{torch.cuda.device_count()} GPU(s): start as many processes on a node as it has GPUs')
         torch.cuda.set_device(local_rank)
     dist.init_process_group('nccl' if torch.cuda.is_available() else 'gloo', timeout=timedelta(seconds=timeout))
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Leave the other processes at the end; after an error nothing is waited for.
+
+    A thread of gloo that lets go of its last tensors wants the interpreter; once that is being taken down, wanting it
+    aborts the process, whose work is done. So it gets the interpreter now.
+    """
+    if dist.is_initialized() and not hasattr(sys, 'last_type'):
+        dist.destroy_process_group()
+        time.sleep(0.1)
 
 
 def _first_node(launcher: str) -> str:
