@@ -63,7 +63,8 @@ class VideoEnhancer:
             generator = CompiledGenerator(generator)
         self.stepper = Whole(generator) if tile is None else Tiled(generator, tile, overlap)
         self.reset_at_cuts = reset_at_cuts
-        self._together = Together(self._step_all) if streams > 1 else None
+        self.streams, self.overlap = streams, overlap
+        self._together = Together(self.predict) if streams > 1 else None
         # A GPU is given its next frame before the last one is waited for.
         self._behind = 1 if self.device.type == 'cuda' else 0
         self.params = {name: m.sample(None) | dict((params or {}).get(name, {})) for name, m in self.modalities.items()}
@@ -109,11 +110,19 @@ class VideoEnhancer:
                                               for name, one in maps.items()})  # (1, C, H, W)
         if self._together:
             return self._together.step(condition, state)
-        [arriving], state = self._step_all(condition, state)
+        [arriving], state = self.predict(condition, state)
         return arriving, state
 
-    def _step_all(self, condition: Tensor, state: State | None) -> tuple[list[Arriving], State]:
-        """One frame of each of N streams: conditions (N, C, H, W) -> N predictions and the state of all."""
+    def predict(self, condition: Tensor, state: State | None) -> tuple[list[Arriving], State]:
+        """Predict one frame of each of N streams, within ``torch.inference_mode()``.
+
+        Args:
+            condition: (N, C, H, W) on the device.
+            state: What the step before gave; None: a blank one.
+
+        Returns:
+            N predictions, and the state of all.
+        """
         with nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype):
             pred, state = self.stepper.step(condition, self.stepper.init_state(condition) if state is None else state)
         return send_frames(pred), state

@@ -11,6 +11,7 @@ from photoreal.datasets.sources import open_source
 from photoreal.errors import DataError
 from photoreal.inference.enhancer import VideoEnhancer
 from photoreal.inference.feed import Feed, Outcome
+from photoreal.inference.forecast import forecast
 from photoreal.inference.inputs import FileInput, Input, Reading, is_live, open_input
 from photoreal.inference.interruption import Interruption
 from photoreal.inference.outputs import Output, Writing, open_output, wants_audio
@@ -47,7 +48,7 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
         reading: How to read; None: all of it.
         writing: How to write; None: as H.264.
         skip_bad: Go on after a frame that cannot be read or has another size: the prediction before it is repeated.
-        say: Told of each such frame; None: nobody is.
+        say: Told of each such frame, and before the first one what the run will take; None: nobody is.
         interruption: Entered by the main thread, which watches over the work of several; None: the work watches over
             itself, and shows on a terminal how far it is.
 
@@ -71,6 +72,8 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     output = open_output(out, frames, writing)
     feed = Feed(frames.reads(raw=False),
                 {name: given.reads(enhancer.modalities[name].raw) for name, given in maps.items()}, skip_bad)
+    if say is not None and interruption is None and isinstance(frames, FileInput) and not writing.low_delay:
+        say(str(forecast(enhancer, *frames.size)))
     ahead = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if writing.low_delay else 4, patience=None)
     say = say or (lambda text: None)
     with closing(ahead) as preds:

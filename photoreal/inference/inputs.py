@@ -127,6 +127,11 @@ class FileInput(Input):
         return (self._source.time(min(index, last)) + over) * self.presentation.unit
 
     @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames."""
+        return self._source.size
+
+    @property
     def whole_length(self) -> int:
         """Frames of the file, whichever were chosen."""
         return len(self._all)

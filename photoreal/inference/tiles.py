@@ -99,6 +99,11 @@ class Tiled:
         return sides[0][:, None] * sides[1]
 
 
+def count_tiles(height: int, width: int, side: int, overlap: int) -> int:
+    """Of a frame of that size."""
+    return len(_spans(height, side, overlap)) * len(_spans(width, side, overlap))
+
+
 def _spans(length: int, side: int, overlap: int) -> list[slice]:
     """Spans of ``side`` pixels that cover ``length``; the last one ends with it."""
     if length <= side:

@@ -125,6 +125,8 @@ def test_bad_frames_repeat_the_prediction_before(tmp_path, enhancer):
     frames, told = damaged_folder(tmp_path), []
     done = enhance_file(enhancer, tmp_path / 'in', tmp_path / 'out', skip_bad=True, say=told.append)
     assert done[::2] == (10, 2)
+    forecast, *told = told
+    assert 'frames/s on this device' in forecast
     assert '00004.png' in told[0] and '52x30' in told[1] and all('is repeated' in text for text in told)
     good = [0, 1, 2, 3, 5, 6, 8, 9]
     wanted = dict(zip(good, enhancer(frames[good]), strict=True))
