@@ -9,11 +9,12 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='RunCheckpointHook', interval=1000, max_keep_ckpts=3, save_best='real/psnr'))
-custom_hooks = [dict(type='PreviewHook'), dict(type='MetricsJsonHook'),
+custom_hooks = [dict(type='PreviewHook', videos=1), dict(type='MetricsJsonHook'), dict(type='ThroughputHook'),
                 dict(type='NonFiniteGuardHook', limit=20, then='stop')]
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
-visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]  # where the log's numbers go besides
+visualizer = dict(type='VideoVisualizer', vis_backends=vis_backends)
 
 # OpenCV's own threads would fight with the data workers for the cores.
 env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

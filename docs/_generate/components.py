@@ -49,7 +49,7 @@ def components() -> dict[str, list[Component]]:
         'model': engine.MODELS, **FAMILIES, 'sampler': engine.DATA_SAMPLERS, 'metric': engine.METRICS,
         'loop': engine.LOOPS, 'hook': engine.HOOKS, 'optim_wrapper': engine.OPTIM_WRAPPERS,
         'optim_wrapper_constructor': engine.OPTIM_WRAPPER_CONSTRUCTORS, 'param_scheduler': engine.PARAM_SCHEDULERS,
-        'model_wrapper': engine.MODEL_WRAPPERS, 'vis_backend': engine.VISBACKENDS}
+        'model_wrapper': engine.MODEL_WRAPPERS, 'visualizer': engine.VISUALIZERS, 'vis_backend': engine.VISBACKENDS}
     found = {family: [describe(name, registry, plugin) for name, plugin in sorted(registry.module_dict.items())
                       if plugin.__module__.startswith('photoreal.')] for family, registry in families.items()}
     return {family: members for family, members in found.items() if members}

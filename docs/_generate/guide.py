@@ -107,7 +107,7 @@ def _comments() -> tuple[dict[str, str], dict[str, str]]:
     """Variable of a config -> the comment behind it; and variable -> the comment above it."""
     behind: dict[str, str] = {}
     above: dict[str, str] = {}
-    for path in sorted((ROOT / 'configs').glob('*.py')):
+    for path in sorted((ROOT / 'configs').rglob('*.py')):
         comment = ''
         for line in path.read_text('utf-8').splitlines():
             if assigned := re.match(r'(\w+) = [^#]*(?:# (.*))?', line):

@@ -1,6 +1,7 @@
 """What happens around training and test besides the steps: pictures, predictions on disk, metrics as JSON."""
 
 import json
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.dist import master_only
+import torch
+from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
@@ -16,6 +18,11 @@ from mmengine.runner import Runner
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.datasets.writers import write_image, write_json
 from photoreal.structures import FrameResult
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 
 def strip(result: FrameResult) -> np.ndarray:
@@ -32,15 +39,61 @@ def strip(result: FrameResult) -> np.ndarray:
 
 @HOOKS.register_module()
 class PreviewHook(Hook):
-    """At each validation, put one strip a video (its middle frame) into TensorBoard and the run's ``vis_image/``."""
+    """At each validation, show strips of the videos: the middle frame of each, and some of them moving.
+
+    They go to the backends of the visualizer, and into the run's ``vis_image/`` and ``vis_video/``.
+
+    Args:
+        videos: How many videos of each domain are shown moving, the first ones.
+        frames: Of such a video, at most.
+    """
+
+    def __init__(self, videos: int = 1, frames: int = 60) -> None:
+        self.videos, self.frames = videos, frames
+        self._strips: list[np.ndarray] = []
+        self._shown: dict[str, set[str]] = {}
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._strips, self._shown = [], {}
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
                        outputs: Sequence[FrameResult] | None = None) -> None:
         for result in outputs or ():
             info = result.info
+            name = f"{info['domain']}_{info['video']}"  # no '/': it becomes a file's
+            picture = strip(result)
             if info['index'] == info['length'] // 2:
-                # No '/' in the name: it becomes a file's.
-                runner.visualizer.add_image(f"{info['domain']}_{info['video']}", strip(result), step=runner.iter)
+                runner.visualizer.add_image(name, picture, step=runner.iter)
+            shown = self._shown.setdefault(info['domain'], set())
+            if len(shown | {name}) <= self.videos and info['index'] < self.frames:
+                shown.add(name)
+                self._strips.append(picture)
+                if info['index'] == min(info['length'], self.frames) - 1:
+                    self._show_moving(runner, name, info['fps'])
+
+    def _show_moving(self, runner: Runner, name: str, fps: float) -> None:
+        strips, self._strips = self._strips, []
+        if hasattr(runner.visualizer, 'add_video'):
+            runner.visualizer.add_video(name, strips, fps, step=runner.iter)
+
+
+@HOOKS.register_module()
+class ThroughputHook(Hook):
+    """Log ``clips_per_s``, of all processes together, and on CPUs ``memory``, the peak of this process in MB.
+
+    On GPUs MMEngine logs the peak of the GPU's memory under that name.
+    """
+
+    _WINDOW = 10  # iterations
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
+        hub, loader = runner.message_hub, runner.train_dataloader
+        seconds = hub.get_scalar('train/time').mean(self._WINDOW)
+        hub.update_scalar('train/clips_per_s', loader.batch_size * get_world_size() / seconds)
+        if not torch.cuda.is_available() and resource is not None:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            hub.update_scalar('train/memory', peak // (1 << 20 if sys.platform == 'darwin' else 1 << 10))
 
 
 @HOOKS.register_module()
