@@ -90,7 +90,7 @@ class ScheduleHook(Hook):
         warnings.filterwarnings('ignore', message='Detected call of `scheduler.step')
         model = _bare(runner.model)
         # What a network froze itself stays frozen.
-        self._weights = {name: [weight for weight in model.get_submodule(name).parameters() if weight.requires_grad]
+        self._weights = {name: [weight for weight in _part(model, name).parameters() if weight.requires_grad]
                          for name in self.frozen}
         self._now_frozen: dict[str, bool] = dict.fromkeys(self.frozen, False)
         if self.clip_length is not None:
@@ -124,6 +124,13 @@ def _clip_length(points: Points, each: int, clip: int) -> int:
 
 def _bare(model: nn.Module) -> nn.Module:
     return getattr(model, 'module', model)
+
+
+def _part(model: nn.Module, name: str) -> nn.Module:
+    """The part of that name, which distributed wrappers may lie around and above."""
+    for step in name.split('.'):
+        model = getattr(_bare(model), step)
+    return _bare(model)
 
 
 def _losses(model: nn.Module) -> dict[str, nn.Module]:
