@@ -25,11 +25,16 @@ def start(sources: list[Path], out: Path, *options: str) -> subprocess.Popen:
                             start_new_session=True)
 
 
+def entries(folder: Path) -> set[str]:
+    """What lies in a folder, if there is one; what is renamed or removed meanwhile is no error."""
+    return {os.path.join(path, name) for path, folders, names in os.walk(folder) for name in folders + names}
+
+
 def kill_at_random(process: subprocess.Popen, out: Path, rng: random.Random, longest: float) -> bool:
     """Kill the tool a while after its work began; whether that was before the end."""
     home = out / 'val/real'
-    known = set(home.rglob('*')) if home.exists() else set()
-    while process.poll() is None and (not home.exists() or set(home.rglob('*')) <= known):
+    known = entries(home)
+    while process.poll() is None and entries(home) <= known:
         time.sleep(0.01)
     time.sleep(rng.uniform(0, longest))
     unfinished = process.poll() is None
