@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from photoreal.models.discriminators.base import Discriminator, check_side, spectrally_normed
-from photoreal.models.layers import Upsample
+from photoreal.models.layers import Upsample, wide
 from photoreal.registry import DISCRIMINATORS
 from photoreal.structures import ClipContext, Score
 
@@ -44,7 +44,15 @@ class TemporalDiscriminator(Discriminator):
         if self.conditional:
             condition = self.upsample(context.condition.flatten(0, 1)).unflatten(0, clip.shape[:2])
             x = torch.cat([condition, clip], dim=2)
-        x, features = x.transpose(1, 2), []  # (N, c, T, H*s, W*s)
+        x = x.transpose(1, 2)  # (N, c, T, H*s, W*s)
+        if x.device.type == 'cpu' and x.shape[2] == 1:
+            # In bfloat16 oneDNN's convolution, its kernel longer than the clip, takes in memory that is not its own.
+            with torch.autocast('cpu', enabled=False):
+                return self._judge(wide(x))
+        return self._judge(x)
+
+    def _judge(self, x: Tensor) -> list[Score]:
+        features = []
         for layer in self.layers:
             x = layer(x)
             features.append(x)

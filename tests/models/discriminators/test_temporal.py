@@ -41,3 +41,15 @@ def test_a_verdict_is_about_nine_frames(frame: int, reached: bool):
 def test_too_small():
     with pytest.raises(ConfigError, match='at least 16 pixels a side, got 16x15'):
         TemporalDiscriminator(0)(moving_clip(1, 3, 3, 15, 16), ClipContext(torch.zeros(0)))
+
+
+def test_single_frame_in_bfloat16_takes_in_nothing_but_the_frame():
+    net = TemporalDiscriminator(5, width=4, conditional=False, spectral=False)
+    clip, context = torch.rand(2, 1, 3, 32, 48), ClipContext(torch.rand(2, 1, 5, 32, 48))
+    for _ in range(5):
+        poison = [torch.full((2**k,), torch.nan, dtype=dtype) for k in range(4, 20) for _ in range(6)
+                  for dtype in (torch.float32, torch.bfloat16)]
+        del poison  # the next tensors lie where this was
+        with torch.autocast('cpu', torch.bfloat16):
+            score, = net(clip, context)
+        assert score.logits.isfinite().all() and all(feature.isfinite().all() for feature in score.features)
