@@ -12,7 +12,7 @@ from photoreal.errors import CheckpointError
 _RULES = [(re.compile(pattern), new) for pattern, new in [
     (r'^fnet\.(encoder|decoder)(\d)\.(\d\..+)$', lambda m: f'flow_net.{m[1]}.{int(m[2]) - 1}.{m[3]}'),
     (r'^fnet\.(flow\..+)$', lambda m: f'flow_net.{m[1]}'),
-    (r'^srnet\.resblocks\.(.+)$', lambda m: f'blocks.{m[1]}'),
+    (r'^srnet\.resblocks\.(\d+)\.conv\.(.+)$', lambda m: f'blocks.{m[1]}.body.{m[2]}'),
     (r'^srnet\.(conv_in|conv_up|conv_out)\.(.+)$', lambda m: f'{m[1]}.{m[2]}'),
     (r'^(conv_in\..+)$', lambda m: f'trunk.{m[1]}'),
     (r'^discriminator_block\.block(\d)\.(.+)$', lambda m: f'trunk.blocks.{int(m[1]) - 1}.{m[2]}'),

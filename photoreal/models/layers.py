@@ -179,3 +179,14 @@ def zero_init(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)
     nn.init.zeros_(conv.bias)
     return conv
+
+
+class ResidualBlock(nn.Module):
+    """conv, ReLU, conv, and the input added."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(conv3x3(channels, channels), nn.ReLU(inplace=True), conv3x3(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return in_strips(lambda strip: self.body(strip).add_(strip), x, halo=2)

@@ -31,7 +31,7 @@ def test_every_weight_of_a_generator_finds_its_place(scale):
     net.load_state_dict(converted)
     assert {id(tensor) for tensor in converted.values()} == {id(tensor) for tensor in published.values()}
     assert torch.equal(net.flow_net.decoder[1][2].weight, published['fnet.decoder2.2.weight'])
-    assert torch.equal(net.blocks[1].conv[0].bias, published['srnet.resblocks.1.conv.0.bias'])
+    assert torch.equal(net.blocks[1].body[0].bias, published['srnet.resblocks.1.conv.0.bias'])
     assert torch.equal(net.conv_out.weight, published['srnet.conv_out.weight'])
 
 

@@ -10,20 +10,9 @@ from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
-from photoreal.models.layers import conv3x3, zero_init
+from photoreal.models.layers import ResidualBlock, zero_init
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
-
-
-class Block(nn.Module):
-    """conv, ReLU, conv, and the input added."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(conv3x3(channels, channels), nn.ReLU(inplace=True), conv3x3(channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
 
 
 @GENERATORS.register_module()
@@ -54,7 +43,7 @@ class FrameResNet(Generator):
         layers = [nn.Conv2d(in_channels, width, 7, padding=3), nn.ReLU(inplace=True)]
         for small, large in zip(widths, widths[1:]):
             layers += [nn.Conv2d(small, large, 3, stride=2, padding=1), nn.ReLU(inplace=True)]
-        layers += [Block(widths[-1]) for _ in range(blocks)]
+        layers += [ResidualBlock(widths[-1]) for _ in range(blocks)]
         for small, large in zip(widths[-2::-1], widths[::-1]):
             layers += [nn.ConvTranspose2d(large, small, 3, stride=2, padding=1, output_padding=1),
                        nn.ReLU(inplace=True)]

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from photoreal.errors import ConfigError, DataError
 from photoreal.models.generators.base import Generator, State
-from photoreal.models.layers import Upsample, backward_warp, conv3x3, in_strips, space_to_depth, zero_init
+from photoreal.models.layers import (
+    ResidualBlock,
+    Upsample,
+    backward_warp,
+    conv3x3,
+    in_strips,
+    space_to_depth,
+    zero_init,
+)
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
@@ -63,17 +71,6 @@ class FlowNet(nn.Module):
             return last(x)
         with torch.autocast(x.device.type, enabled=False):
             return last(x.to(last.weight.dtype))
-
-
-class ResidualBlock(nn.Module):
-    """conv, ReLU, conv, and the input added."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Sequential(conv3x3(channels, channels), nn.ReLU(inplace=True), conv3x3(channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return in_strips(lambda strip: self.conv(strip).add_(strip), x, halo=2)
 
 
 @GENERATORS.register_module()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
-from photoreal.models.layers import MixStyle, Upsample, backward_warp, conv3x3, in_strips, wide, zero_init
+from photoreal.models.layers import MixStyle, ResidualBlock, Upsample, backward_warp, conv3x3, wide, zero_init
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
@@ -47,17 +47,6 @@ class FoldedFlowNet(nn.Module):
         x = self.shrink(torch.cat([current, previous], dim=1))
         x = self.merge(x + F.interpolate(self.context(x), scale_factor=2, mode='nearest'))
         return torch.tanh(wide(self.flow(x)) * (self.unit / MAX_FLOW)) * MAX_FLOW
-
-
-class Block(nn.Module):
-    """conv, ReLU, conv, and the input added."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(conv3x3(channels, channels), nn.ReLU(inplace=True), conv3x3(channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return in_strips(lambda strip: self.body(strip).add_(strip), x, halo=2)
 
 
 @GENERATORS.register_module()
@@ -92,9 +81,9 @@ class RecurrentUNet(Generator):
         self.flow_net = FoldedFlowNet(width, fold)
         self.conv_in = nn.Sequential(nn.Conv2d(2 * width + self.pred_channels, width, 1), nn.ReLU(inplace=True))
         self.down = nn.Sequential(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU(inplace=True))
-        self.coarse = nn.Sequential(*[Block(2 * width) for _ in range(blocks[1])])
+        self.coarse = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(blocks[1])])
         self.up = nn.Conv2d(2 * width, width, 1)
-        self.fine = nn.Sequential(*[Block(width) for _ in range(blocks[0])])
+        self.fine = nn.Sequential(*[ResidualBlock(width) for _ in range(blocks[0])])
         # One convolution makes the folded prediction and the features to carry.
         self.conv_out = conv3x3(width, self.pred_channels + width)
         if skip is not None:  # training starts at the degraded frame itself
