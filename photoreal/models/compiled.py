@@ -24,7 +24,10 @@ class CompiledGenerator:
 
     def init_state(self, condition: Tensor) -> State:
         """Blank state for streams of conditions like this one (N, C, H, W)."""
-        return self.generator.init_state(condition)
+        blank = self.generator.init_state(condition)
+        # Laid out in memory as a step leaves it: the first step would be compiled by itself for another layout.
+        _, after = self.generator.step(condition, blank)
+        return {name: torch.empty_like(after[name]).copy_(value) for name, value in blank.items()}
 
     def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """As :meth:`photoreal.models.generators.base.Generator.step`, to float32 rounding."""
