@@ -127,6 +127,9 @@ def _set(node: Any, key: str, path: list[str], value: Any) -> None:
             accepted = last and (part in accepted_arguments(node, done) or accepts_component(node, value))
             if part not in node and not accepted:
                 known = {*node, *accepted_arguments(node, done)}
+                if part in known:
+                    raise ConfigError(f"override '{key}': {'.'.join(path[:i + 1])} is not set; give it as a whole: "
+                                      f'{".".join(path[:i + 1])}="{_nested(path[i + 1:], value)}"')
                 raise ConfigError(f"override '{key}': {done or 'the config'} has no key '{part}'{suggest(part, known)}")
         else:
             raise ConfigError(f"override '{key}': '{done}' is {node!r} and has no keys")
@@ -134,6 +137,13 @@ def _set(node: Any, key: str, path: list[str], value: Any) -> None:
             node[part] = ConfigDict(value) if isinstance(value, dict) else value
         else:
             node = node[part]
+
+
+def _nested(path: list[str], value: Any) -> Any:
+    """The value in dicts of its path's keys: ``{'a': {'b': value}}``."""
+    for part in reversed(path):
+        value = {part: value}
+    return value
 
 
 def _pass_on(node: Any, name: str, before: Any, after: Any, top: bool = True) -> None:

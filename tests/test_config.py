@@ -78,6 +78,7 @@ def test_override_leaves_a_loss_out(tiny_config: Path) -> None:
 
 @pytest.mark.parametrize(('override', 'found'), [
     ('model.generator.mid_chanels=8', "model.generator has no key 'mid_chanels'; did you mean 'mid_channels'?"),
+    ('model.dropout.prob=0.3', 'model.dropout is not set; give it as a whole: model.dropout="{\'prob\': 0.3}"'),
     ('modle.image=None', "the config has no key 'modle'; did you mean 'model'?"),
     ('model.generator.in_channels=4', "model.generator has no key 'in_channels'"),
     ('modalities.blurr.sigma=1', "modalities has no key 'blurr'; did you mean 'blur'?"),
