@@ -57,7 +57,7 @@ class VideoGANDataParallel(MMSeparateDistributedDataParallel):
             part = getattr(part, 'module', part)
             if part is not None:
                 trained = any(parameter.requires_grad for parameter in part.parameters())
-                self.module._modules[name] = _Part(part, device_ids=self.device_ids, broadcast_buffers=False) \
+                self.module._modules[name] = _Part(part, device_ids=self.device_ids, forward_sync_buffers=False) \
                     if trained else part
 
 

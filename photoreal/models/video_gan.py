@@ -4,7 +4,7 @@ Legend: N batch, T time, C condition channels, H height, W width, s scale.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -171,8 +171,7 @@ class VideoGAN(BaseModel):
             logs |= self._update('discriminator', judged, self.losses, optim_wrapper)
             with _frozen(self.discriminator), wrapper.optim_context(self.discriminator):
                 context.real_scores = judged.real_scores
-                # Not through a distributed wrapper: it would wait for gradients of weights that have none here.
-                context.fake_scores = _module(self.discriminator)(context.pred, judged)
+                context.fake_scores = self.discriminator(context.pred, judged)
             logs['g_fake'] = _mean_logit(context.fake_scores)
         if self.critic is not None and _play(self.unpaired.losses):
             pairs = self.unpaired.match(context, virtual)  # virtual crops, and real ones that show the like
@@ -180,7 +179,7 @@ class VideoGAN(BaseModel):
             logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper)
             with _frozen(self.critic), wrapper.optim_context(self.critic):
                 virtual.real_scores = judged.real_scores
-                virtual.fake_scores = _module(self.critic)(pairs.cut(virtual.pred), judged)
+                virtual.fake_scores = self.critic(pairs.cut(virtual.pred), judged)
             logs |= {'c_match': pairs.likeness, 'g_virtual_fake': _mean_logit(virtual.fake_scores)}
         with wrapper.optim_context(self.generator):
             terms = _terms(self.losses, context)
@@ -327,12 +326,13 @@ def _play(losses: nn.ModuleDict) -> bool:
 
 @contextmanager
 def _frozen(net: nn.Module) -> Iterator[None]:
-    """Gradients flow through ``net``, none stay in it."""
+    """Gradients flow through ``net``, none stay in it; a distributed wrapper around it waits for none."""
     trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)
     try:
-        yield
+        with net.no_sync() if hasattr(net, 'no_sync') else nullcontext():
+            yield
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)

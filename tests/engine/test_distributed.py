@@ -6,15 +6,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from photoreal.engine.distributed import start_processes
+from photoreal.engine.distributed import VideoGANDataParallel, start_processes
 from photoreal.errors import ConfigError
+from photoreal.structures import PARTS
 from tests import tiny
 from tests.conftest import Run
+from tests.models.helpers import PIXEL, build, wrappers
+from tests.models.test_unpaired import batch, unpaired
 
 
 def torchrun(tool: str, *args: object, **environment: str) -> tiny.Ended:
@@ -42,13 +47,16 @@ def test_two_processes_make_a_checkpoint_that_one_can_use(trained: Run, tmp_path
 
 
 @pytest.mark.slow
-def test_two_processes_with_half_a_batch_each_train_as_one(trained: Run, tmp_path: Path) -> None:
-    # Without batch normalisation, whose statistics are those of a process.
-    options = ['train_cfg.max_iters=1', 'model.discriminator.spectral=True', 'model.update_threshold=None']
+@pytest.mark.parametrize('parts', [1, 2])
+def test_two_processes_with_half_a_batch_each_train_as_one(trained: Run, tmp_path: Path, parts: int) -> None:
+    # Without batch normalisation, whose statistics are those of a process. The generator learns from its judge most.
+    options = ['train_cfg.max_iters=1', 'model.discriminator.spectral=True', 'model.update_threshold=None',
+               'model.losses.adversarial.weight=10', f'model.micro_batches={parts}']
     ended = torchrun('train', trained.config, '--work-dir', tmp_path / 'two', '--cfg-options', *options,
-                     'train_dataloader.batch_size=1')
+                     f'train_dataloader.batch_size={parts}')
     assert ended.code == 0, ended.err
-    alone = tiny.run('train', trained.config, '--work-dir', tmp_path / 'one', options=options)
+    alone = tiny.run('train', trained.config, '--work-dir', tmp_path / 'one',
+                     options=[*options, f'train_dataloader.batch_size={2 * parts}'])
     assert alone.code == 0, alone.err
     two, one = (torch.load(tmp_path / name / 'latest.pth', weights_only=True) for name in ('two', 'one'))
     for part in ('generator', 'discriminator'):
@@ -58,6 +66,36 @@ def test_two_processes_with_half_a_batch_each_train_as_one(trained: Run, tmp_pat
     logs = [checkpoint['message_hub']['log_scalars'] for checkpoint in (two, one)]
     leads = [log['train/d_lead']['values'] for log in logs]  # over all processes; losses are those of the first
     assert leads[0] == pytest.approx(leads[1], rel=1e-3, abs=1e-6)
+
+
+@pytest.fixture
+def group_of_one() -> Iterator[None]:
+    """This process alone as a group of processes."""
+    torch.distributed.init_process_group('gloo', store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize('parts', [1, 2])
+def test_all_passes_go_through_the_wrappers(group_of_one: None, parts: int) -> None:
+    bare, model = (build(dict(pixel=PIXEL, adversarial=dict(type='AdversarialLoss', weight=10.0)),
+                         'SpatioTemporalDiscriminator', unpaired=unpaired(), update_threshold=None, micro_batches=parts)
+                   for _ in range(2))
+    wrapper, passes = VideoGANDataParallel(model), Counter()
+    for name in PARTS:
+        part = getattr(model, name)
+        part.module.register_forward_hook(lambda *_, name=name: passes.update([name]))
+        part.register_forward_hook(lambda net, *_, name=name: passes.update([(name, net.require_backward_grad_sync)]))
+    optimizers = [wrappers(net) for net in (bare, model)]
+    for _ in range(3):
+        expected = bare.train_step(batch(n=4), optimizers[0])
+        found = wrapper.train_step(batch(n=4), optimizers[1])
+    assert passes['generator'] == passes['generator', True] == 3 * parts
+    for judge in ('discriminator', 'critic'):  # it sees real and fake clips, then, frozen, the fake ones again
+        assert (passes[judge], passes[judge, True], passes[judge, False]) == (9 * parts, 6 * parts, 3 * parts)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-5, msg=name)
 
 
 DYING = """
