@@ -11,7 +11,7 @@ from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from photoreal.engine.agreement import greatest
+from photoreal.engine.agreement import gather, greatest
 from photoreal.errors import ConfigError, TrainingError
 
 _KEY = 'non_finite'  # of what the hook remembers, in the message hub and so in checkpoints
@@ -138,11 +138,9 @@ def _account(runner: Runner, numbers: dict[str, float], wrong: list[str]) -> str
         finite = ', '.join(f'{name} {number:.4g}' for name, number in numbers.items() if name not in wrong)
         own = f'{", ".join(f"{name} {numbers[name]}" for name in wrong)} ({finite or "nothing else"}); its clips: ' \
               f'{_clips(runner)}'
-    accounts = [own]
-    if get_world_size() > 1:
-        accounts = [''] * get_world_size()
-        torch.distributed.all_gather_object(accounts, own and f'process {get_rank()}: {own}')
-    return '; '.join(filter(None, accounts))
+    if own and get_world_size() > 1:
+        own = f'process {get_rank()}: {own}'
+    return '; '.join(filter(None, gather(own)))
 
 
 def _clips(runner: Runner) -> str:

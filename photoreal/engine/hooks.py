@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.datasets.writers import write_image, write_json
+from photoreal.engine.agreement import gather
 from photoreal.structures import FrameResult
 
 try:
@@ -109,7 +110,8 @@ class MetricsJsonHook(Hook):
         """A resumed run goes on with what it had measured up to its checkpoint."""
         path = Path(runner.work_dir) / 'metrics.json'
         known = json.loads(path.read_text()) if runner.iter and path.is_file() else []
-        self.history: list[dict[str, Any]] = [entry for entry in known if entry['iter'] <= runner.iter]
+        own = [entry for entry in known if entry['iter'] <= runner.iter]
+        self.history: list[dict[str, Any]] = max(gather(own), key=len)  # the file may be on one node's disk alone
         if self.history:
             runner.message_hub.update_info('validated', self.history[-1]['iter'])
 

@@ -19,9 +19,10 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from photoreal.datasets.transforms import compute_map
-from photoreal.engine.checkpoint import load_weights, read_checkpoint
+from photoreal.engine.agreement import greatest
+from photoreal.engine.checkpoint import load_weights
 from photoreal.engine.optim import PartwiseOptimWrapperConstructor
-from photoreal.engine.resume import check_resumable, newest_whole
+from photoreal.engine.resume import check_resumable, newest_of_all, read_for_all
 from photoreal.engine.schedule import ScheduleHook
 from photoreal.errors import CheckpointError, ConfigError, DataError, PhotorealError
 from photoreal.registry import DATASETS
@@ -74,9 +75,9 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
     with _naming('model'):
         model: nn.Module = MODELS.build(cfg.model)
     if cfg.get('load_from'):
-        if cfg.get('resume') and Path(cfg.load_from).is_dir():
+        if cfg.get('resume') and greatest(Path(cfg.load_from).is_dir()):
             cfg.load_from = str(_newest(Path(cfg.load_from), model))
-        checkpoint = read_checkpoint(cfg.load_from)
+        checkpoint = read_for_all(cfg.load_from)
         if cfg.get('resume'):
             check_resumable(checkpoint, model, cfg.load_from)
         load_weights(model, checkpoint['state_dict'], cfg.load_from)
@@ -90,7 +91,7 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
 
 def _newest(folder: Path, model: nn.Module) -> Path:
     """The newest whole checkpoint in a folder; those that are not are named."""
-    path, faults = newest_whole(folder, model)
+    path, faults = newest_of_all(folder, model)
     if path is None:
         raise CheckpointError.from_faults(f'no checkpoint in {folder} can be resumed from:', faults)
     for fault in faults:

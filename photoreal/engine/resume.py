@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import nn
 
-from photoreal.engine.checkpoint import check_fit, read_checkpoint, read_meta
+from photoreal.engine.agreement import done_by, gather
+from photoreal.engine.checkpoint import check_fit, find_checkpoint, read_checkpoint, read_meta
 from photoreal.errors import CheckpointError
 from photoreal.structures import PARTS
 
@@ -47,7 +49,7 @@ def newest_whole(folder: Path, model: nn.Module, until: float = math.inf,
         if iteration > until or iteration in but:
             continue
         try:
-            dated.append((str(read_meta(path).get('time', '')), iteration, path))
+            dated.append((_time(path), iteration, path))
         except CheckpointError as error:
             faults.append(str(error))
     for *_, path in sorted(dated, reverse=True):
@@ -59,6 +61,39 @@ def newest_whole(folder: Path, model: nn.Module, until: float = math.inf,
         except CheckpointError as error:
             faults.append(str(error))
     return None, faults
+
+
+def newest_of_all(folder: Path, model: nn.Module, until: float = math.inf,
+                  but: Iterable[int] = ()) -> tuple[Path | None, list[str]]:
+    """As :func:`newest_whole`, of what all processes find under that name, each on its own node's disk."""
+    path, faults = newest_whole(folder, model, until, but)
+    found = gather(None if path is None else (_time(path), path))
+    newest = max(filter(None, found), default=(None, None))[1]
+    return newest, list(dict.fromkeys(chain.from_iterable(gather(faults))))
+
+
+def read_for_all(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU of every process, though it may lie on one node's disk alone.
+
+    Where several nodes have a file of that name, the one that was written last counts.
+
+    Raises:
+        CheckpointError: As :func:`~photoreal.engine.checkpoint.read_checkpoint`.
+    """
+    if get_world_size() == 1:
+        return read_checkpoint(path)
+    try:
+        time = _time(find_checkpoint(path))
+    except CheckpointError:
+        time = None
+    times = gather(time)
+    newest = max(range(len(times)), key=lambda rank: (times[rank] is not None, times[rank] or '', -rank))
+    return done_by(newest, lambda: read_checkpoint(path))
+
+
+def _time(path: Path) -> str:
+    """When a checkpoint was written, so that later is greater."""
+    return str(read_meta(path).get('time', ''))
 
 
 def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -> None:
@@ -101,11 +136,7 @@ def restore_random_states(states: dict[str, Any]) -> None:
 
 def gather_random_states() -> list[dict[str, Any]]:
     """:func:`random_states` of every process, by rank; to be called by all of them."""
-    states: list[dict[str, Any] | None] = [None] * get_world_size()
-    if len(states) == 1:
-        return [random_states()]
-    torch.distributed.all_gather_object(states, random_states())
-    return states
+    return gather(random_states())
 
 
 def restore_own_random_states(states: list[dict[str, Any]]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
@@ -25,7 +25,6 @@ from photoreal.engine.checkpoint import (
     find_checkpoint,
     load_weights,
     plain_message_hub,
-    read_checkpoint,
     restored_message_hub,
     write_checkpoint,
 )
@@ -37,8 +36,9 @@ from photoreal.engine.preflight import build_parts, loader_config
 from photoreal.engine.provenance import changes, describe_start, note_start
 from photoreal.engine.resume import (
     gather_random_states,
-    newest_whole,
+    newest_of_all,
     numbered_checkpoints,
+    read_for_all,
     restore_own_random_states,
 )
 from photoreal.errors import CheckpointError, Interrupted
@@ -98,8 +98,11 @@ class VideoRunner(Runner):
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False,
                         revise_keys: Any = None) -> dict[str, Any]:
-        """Load weights; see :func:`photoreal.engine.checkpoint.load_weights` for what must fit."""
-        checkpoint = read_checkpoint(filename, map_location)
+        """Load weights; see :func:`photoreal.engine.checkpoint.load_weights` for what must fit.
+
+        The file is read to the CPU, whatever ``map_location``, and need not lie on the disk of every node.
+        """
+        checkpoint = read_for_all(filename)
         self._random_states = checkpoint.get('random_states')
         self._origin = checkpoint['meta'].get('start') if isinstance(checkpoint.get('meta'), dict) else None
         if 'message_hub' in checkpoint:
@@ -133,12 +136,11 @@ class VideoRunner(Runner):
             The iteration of the checkpoint, or None where there is none.
         """
         model = getattr(self.model, 'module', self.model)
-        found = [newest_whole(Path(self.work_dir), model, until, but)[0] if is_main_process() else None]
-        broadcast_object_list(found)
-        if found[0] is None:
+        path, _ = newest_of_all(Path(self.work_dir), model, until, but)
+        if path is None:
             return None
-        checkpoint = read_checkpoint(found[0], get_device())
-        load_weights(model, checkpoint['state_dict'], str(found[0]))
+        checkpoint = read_for_all(path)
+        load_weights(model, checkpoint['state_dict'], str(path))
         for part, wrapper in self.optim_wrapper.items():
             groups = wrapper.state_dict()['param_groups']  # with the learning rates of today
             wrapper.load_state_dict({**checkpoint['optimizer'][part], 'param_groups': groups})
@@ -174,7 +176,7 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
         phases: What will be run, some of 'train', 'val' and 'test': their data is built and checked first, together
             with everything else that can be wrong, and only then work_dir is made.
     """
-    start_processes(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', 1800))
+    _start_processes(cfg)
     parts = build_parts(cfg, phases)
     cfg = copy.deepcopy(cfg)
     sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}
@@ -188,6 +190,10 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
     return runner
 
 
+def _start_processes(cfg: Config) -> None:
+    start_processes(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', 1800))
+
+
 def _sections_of_others(phases: Sequence[str]) -> set[str]:
     """Sections of phases that are not run: the Runner would want them whole."""
     others = {'train', 'val', 'test'} - set(phases)
@@ -199,15 +205,17 @@ def resume_from(cfg: Config, checkpoint: str) -> None:
     """Make a run continue from a checkpoint, or with 'auto' from the newest whole one in its work_dir.
 
     With 'auto' a work_dir without any starts a new run, so that a scheduler can start and restart it by one command.
+    It may lie on the disk of one node alone: all processes go on from it, or none does.
 
     Raises:
         CheckpointError: It is not there.
     """
+    _start_processes(cfg)
     path = Path(cfg.work_dir if checkpoint == 'auto' else checkpoint)
-    if checkpoint != 'auto' and not path.exists():
+    if checkpoint != 'auto' and not greatest(path.exists()):
         raise CheckpointError(f'nothing to resume: there is no {path}; name a checkpoint, or leave its name out to '
                               'take the newest in the work dir')
-    if checkpoint != 'auto' or numbered_checkpoints(path):
+    if checkpoint != 'auto' or greatest(bool(numbered_checkpoints(path))):
         cfg.load_from, cfg.resume = str(path), True
     else:
         print_log(f'{path} holds no checkpoint yet: the run starts at its beginning', level=logging.WARNING)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from photoreal.engine.agreement import gather
 from photoreal.engine.checkpoint import BEST, LATEST, read_meta
 from photoreal.errors import CheckpointError, ConfigError
 
@@ -50,9 +51,8 @@ class RunCheckpointHook(Hook):
             for half in self.folder.glob('.*.tmp.pth'):
                 half.unlink()
             self._prune(runner)
-        shared = [{metric: self._best_score(metric, runner.iter) for metric in self.save_best}]
-        broadcast_object_list(shared)  # the folder may be on the main process's disk alone
-        self.scores = shared[0]
+        own = {metric: self._best_score(metric, runner.iter) for metric in self.save_best}
+        self.scores = max(gather(own), key=lambda scores: [score is not None for score in scores.values()])
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
                          outputs: dict | None = None) -> None:
