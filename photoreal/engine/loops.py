@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from photoreal.datasets.samplers import ClipSampler, clip_indices
 from photoreal.engine.resume import random_states_kept
-from photoreal.engine.stopping import StopRequest, spare_workers
+from photoreal.engine.stopping import StopRequest, workers_spared
 from photoreal.errors import ConfigError
 
 
@@ -43,10 +43,8 @@ class ClipTrainLoop(IterBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train from the current iteration to the last, validating on the way, unless a signal comes."""
-        for loop in (self, self.runner.val_loop):
-            if loop is not None:
-                spare_workers(loop.dataloader)
-        with StopRequest() as stop:
+        loaders = [loop.dataloader for loop in (self, self.runner.val_loop) if loop is not None]
+        with workers_spared(loaders), StopRequest() as stop:
             self._run(stop)
         self.stopped_by = stop.signal
         return self.runner.model
@@ -67,7 +65,6 @@ class ClipTrainLoop(IterBasedTrainLoop):
             self.stop_training |= bool(stop.agreed())
             if self._is_validation_due() and not self.stop_training:
                 self._validate(stop)
-                self.stop_training |= bool(stop.agreed())
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
 
@@ -100,3 +97,4 @@ class ClipTrainLoop(IterBasedTrainLoop):
                 stop.until_signal(validate)
             else:
                 validate()
+        self.stop_training |= bool(stop.agreed())

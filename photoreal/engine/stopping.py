@@ -3,8 +3,10 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from multiprocessing.sharedctypes import RawValue
 from types import FrameType
 from typing import Any
 
@@ -52,6 +54,7 @@ class StopRequest:
             # Not print: the signal may have come in the midst of another.
             os.write(2, b'\nstopping after this iteration, with a checkpoint; press Ctrl-C again to stop at once\n')
         if self._interrupting:
+            self._interrupting = False  # another signal must not disturb what this one sets off
             raise Stopped
 
     def agreed(self) -> int:
@@ -67,22 +70,30 @@ class StopRequest:
                 function()
             self._interrupting = False  # here, lest a signal comes in between
         except Stopped:
-            self._interrupting = False
+            pass
 
 
-def spare_workers(loader: DataLoader) -> None:
-    """Have a loader's workers outlast the signals that end a run.
+@contextmanager
+def workers_spared(loaders: Iterable[DataLoader]) -> Iterator[None]:
+    """Within, the workers that these loaders start outlast the signals that end a run.
 
     A terminal sends its Ctrl-C, and a scheduler its SIGTERM, to every process of a job. The workers must go on until
-    the iteration is done; their parent ends them. To be called before they are started.
+    the iteration is done; their parent ends them. Afterwards SIGTERM ends them at once: it is how Python, at its own
+    end, gets rid of workers that were kept (``persistent_workers``).
     """
-    loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
+    over = RawValue('b', False)
+    for loader in loaders:
+        loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn, over)
+    try:
+        yield
+    finally:
+        over.value = True
 
 
-def _start_worker(start: Callable[[int], None] | None, number: int) -> None:
+def _start_worker(start: Callable[[int], None] | None, over: Any, number: int) -> None:
     for ignored in set(_SIGNALS) - {signal.SIGTERM}:
         signal.signal(ignored, signal.SIG_IGN)
     if hasattr(signal, 'alarm'):  # it ends this worker, should its parent fail to
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_WORKER_GRACE))
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0) if over.value else signal.alarm(_WORKER_GRACE))
     if start is not None:
         start(number)

@@ -1,6 +1,7 @@
 """A signal ends a run after its iteration, saved; resumed, it ends as if nothing had come between."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
+from photoreal.engine.stopping import StopRequest, workers_spared
 from tests import tiny
 from tests.conftest import Run
 from tests.engine.trouble import IMPORT, last
@@ -57,6 +60,45 @@ def test_stopped_run_ends_as_one_that_was_not(straight: Run, tiny_data: Path, tm
     histories = [json.loads((work_dir / 'metrics.json').read_text()) for work_dir in work_dirs]
     assert histories[0] == histories[1]
     assert len({(work_dir / 'best.pth').resolve().name for work_dir in work_dirs}) == 1
+
+
+def test_signal_in_a_validation_that_is_made_up_for(straight: Run, tiny_data: Path, tmp_path: Path) -> None:
+    config = tiny.write_config(tmp_path / 'stop.py', tiny_data, stop_text(at=1, validation=True))
+    for resume in ((), ('--resume',)):
+        ended = tiny.run('train', config, '--work-dir', tmp_path / 'run', *resume, options=['resume=False'])
+        assert ended.code == 143 and 'stopped after iteration 2' in ended.err, ended.err
+    ended = tiny.run('train', straight.config, '--work-dir', tmp_path / 'run', '--resume', options=['resume=False'])
+    assert ended.code == 0, ended.err
+    work_dirs = tmp_path / 'run', straight.work_dir
+    measured = [json.loads((work_dir / 'metrics.json').read_text()) for work_dir in work_dirs]
+    assert measured[0] == measured[1]
+
+
+def test_second_signal_does_not_disturb_what_the_first_sets_off() -> None:
+    def validate() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            tidied.append(True)
+
+    tidied: list[bool] = []
+    with StopRequest() as stop:
+        stop.until_signal(validate)
+        assert stop.agreed() == signal.SIGTERM and tidied
+
+
+def test_workers_that_are_kept_outlast_the_run_and_not_the_program() -> None:
+    loader = DataLoader(range(4), num_workers=1, persistent_workers=True)
+    with workers_spared([loader]):
+        next(iter(loader))
+        worker, = multiprocessing.active_children()
+        worker.terminate()
+        worker.join(0.5)
+        assert worker.is_alive()
+    worker.terminate()  # as Python does at its end
+    worker.join(10)
+    assert worker.exitcode == 0
 
 
 def test_random_states_of_a_resumed_run_matter(straight: Run, tmp_path: Path) -> None:
