@@ -22,7 +22,7 @@ from photoreal.errors import CheckpointError
 LATEST, BEST = 'latest.pth', 'best.pth'
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MARGIN = 1 << 20  # bytes of a checkpoint besides its tensors, at most
-_HISTORY = 1000  # values of each logged scalar that a checkpoint keeps; the log files have all
+HISTORY = 1000  # values of each logged scalar that a run and its checkpoints keep; the log files have all
 _STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -267,7 +267,7 @@ def plain_message_hub(state: dict[str, Any]) -> dict[str, Any]:
     scalars = {}
     for key, buffer in state['log_scalars'].items():
         values, counts = buffer.data
-        scalars[key] = {'values': torch.tensor(values[-_HISTORY:]), 'counts': torch.tensor(counts[-_HISTORY:])}
+        scalars[key] = {'values': torch.tensor(values[-HISTORY:]), 'counts': torch.tensor(counts[-HISTORY:])}
     return {'log_scalars': scalars, 'runtime_info': _plain(state['runtime_info']),
             'resumed_keys': dict(state['resumed_keys'])}
 

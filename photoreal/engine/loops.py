@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from photoreal.datasets.samplers import ClipSampler, clip_indices
+from photoreal.engine.checkpoint import HISTORY
 from photoreal.engine.resume import random_states_kept
 from photoreal.engine.stopping import StopRequest, workers_spared
 from photoreal.errors import ConfigError
@@ -74,6 +75,8 @@ class ClipTrainLoop(IterBasedTrainLoop):
         outputs = self.runner.model.train_step(data_batch, optim_wrapper=self.runner.optim_wrapper)
         outputs = dict(zip(outputs, torch.stack([value.float() for value in outputs.values()]).tolist()))
         self.runner.call_hook('after_train_iter', batch_idx=self._iter, data_batch=data_batch, outputs=outputs)
+        for history in self.runner.message_hub.log_scalars.values():
+            history.max_length = HISTORY  # MMEngine copies all of it for every new value
         self._iter += 1
 
     def _first_clip(self) -> int:

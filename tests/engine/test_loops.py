@@ -6,10 +6,12 @@ import pytest
 
 from photoreal.config import load_config
 from photoreal.datasets.clips import ClipDataset
+from photoreal.engine import loops
 from photoreal.engine.runner import build_runner
 from photoreal.errors import ConfigError
 from tests import tiny
 from tests.conftest import Run
+from tests.engine.trouble import last
 
 
 def test_sampler_of_frames_is_refused(tiny_config: Path, tmp_path: Path) -> None:
@@ -29,3 +31,13 @@ def test_resumed_run_decodes_from_where_it_stopped(trained: Run, tmp_path: Path,
                      '--resume', trained.work_dir / 'iter_2.pth', options=['resume=False'])
     assert ended.code == 0, ended.err
     assert taken == [4, 5, 6, 7]  # iterations 3 and 4 of 2 clips each
+
+
+def test_log_history_does_not_grow_for_ever(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of 500,000 iterations would spend 40 ms of each on copying it."""
+    monkeypatch.setattr(loops, 'HISTORY', 2)
+    ended = tiny.run('train', trained.config, '--work-dir', tmp_path / 'run', options=['resume=False'])
+    assert ended.code == 0, ended.err
+    kept, expected = (last(folder)['message_hub']['log_scalars'] for folder in (tmp_path / 'run', trained.work_dir))
+    assert kept['train/g_pixel']['values'].tolist() == expected['train/g_pixel']['values'].tolist()[-2:]
+    assert {len(entry['values']) for name, entry in kept.items() if name.startswith('train/')} == {2}
