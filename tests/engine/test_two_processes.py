@@ -1,11 +1,13 @@
 """Two processes stop at the same iteration, resume to the bit, and judge alike what is not finite."""
 
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests import tiny
+from tests.conftest import Run
 from tests.engine.test_distributed import torchrun
 from tests.engine.test_stopping import NOISE, PARTS, stop_text
 from tests.engine.trouble import IMPORT, last
@@ -15,22 +17,31 @@ def train(config: Path, work_dir: Path, *arguments: object) -> tiny.Ended:
     return torchrun('train', config, '--work-dir', work_dir, *arguments, PYTHONPATH=str(tiny.ROOT))
 
 
+@pytest.fixture(scope='module')
+def straight(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run by two processes that draw random numbers, and that are never stopped."""
+    folder = tmp_path_factory.mktemp('straight')
+    config = tiny.write_config(folder / 'tiny.py', tiny_data, IMPORT + NOISE)
+    ended = train(config, folder / 'run')
+    assert ended.code == 0, ended.err
+    return Run(config, folder / 'run', ended.out)
+
+
 @pytest.mark.slow
-def test_run_of_two_processes_that_is_stopped_ends_as_one_that_was_not(tiny_data: Path, tmp_path: Path) -> None:
-    straight = tiny.write_config(tmp_path / 'straight.py', tiny_data, IMPORT + NOISE)
-    stopped = tiny.write_config(tmp_path / 'stopped.py', tiny_data, stop_text(at=3, rank=1))  # one process hears of it
-    ended = train(straight, tmp_path / 'straight')
+@pytest.mark.parametrize(('name', 'code', 'saved'), [('SIGTERM', 143, 3), ('SIGKILL', -9, 2)])
+def test_run_of_two_processes_that_is_stopped_ends_as_one_that_was_not(
+        straight: Run, tiny_data: Path, tmp_path: Path, name: str, code: int, saved: int) -> None:
+    stopped = tiny.write_config(tmp_path / 'stopped.py', tiny_data, stop_text(at=3, name=name, rank=1))
+    began = time.monotonic()
+    ended = train(stopped, tmp_path / 'run')  # one process hears of it
+    assert ended.code != 0 and time.monotonic() - began < 60
+    assert f'exitcode  : {code} ' in ended.err, ended.err
+    assert last(tmp_path / 'run')['meta']['iter'] == saved
+    ended = train(straight.config, tmp_path / 'run', '--resume')
     assert ended.code == 0, ended.err
-    ended = train(stopped, tmp_path / 'stopped')
-    assert ended.code != 0 and 'exitcode  : 143' in ended.err, ended.err
-    assert last(tmp_path / 'stopped')['meta']['iter'] == 3
-    ended = train(straight, tmp_path / 'stopped', '--resume')
-    assert ended.code == 0, ended.err
-    runs = [last(tmp_path / name) for name in ('straight', 'stopped')]
     for part in PARTS:
-        assert tiny.equal(*(run[part] for run in runs)), part
-    states = runs[0]['random_states']
-    assert len(states) == 2
+        assert tiny.equal(last(tmp_path / 'run')[part], last(straight.work_dir)[part]), part
+    assert len(last(straight.work_dir)['random_states']) == 2
 
 
 @pytest.mark.slow
