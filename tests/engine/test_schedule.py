@@ -11,6 +11,7 @@ from photoreal.engine.runner import build_runner
 from photoreal.engine.schedule import ScheduleHook, value_at
 from photoreal.errors import ConfigError
 from tests import tiny
+from tests.engine.trouble import last
 from tests.models.helpers import build, clips, moved, weights, wrappers
 
 SCHEDULE = """
@@ -98,6 +99,49 @@ def test_all_schedules_in_one_run_and_resumed(tmp_path: Path, tiny_data: Path, m
     parts = runs(tmp_path / 'parts', tiny_data, 1, 3)
     for part in ('state_dict', 'optimizer'):
         assert tiny.equal(parts[part], whole[part]), part
+
+
+# The recipe's own schedule, but of six iterations: the second stage begins after three.
+STAGES = """
+clip_length, crop_size = 4, 32
+del model['losses']
+model['update_threshold'] = None
+train_cfg['max_iters'] = 6
+default_hooks['schedule'] = dict(
+    loss_weights=dict(
+        ping_pong=[(0, 0.0), (3, 0.5)],
+        perceptual=[(0, 0.0), (3, 0.2)],
+        adversarial=[(0, 0.0), (3, 5, 0.01)]),
+    clip_length=[(0, 2), (1, 3, 4)])
+"""
+
+
+@pytest.mark.slow
+def test_recipe_of_two_stages(tmp_path: Path, tiny_data: Path) -> None:
+    config = tiny.write_config(tmp_path / 'tiny.py', tiny_data, STAGES, base='two_stage.py')
+    cfg = load_config(config)
+    recipe = load_config(tiny.ROOT / 'configs/two_stage.py').default_hooks.schedule
+    shapes = [{name: [len(point) for point in points] for name, points in schedule.loss_weights.items()}
+              for schedule in (recipe, cfg.default_hooks.schedule)]
+    assert shapes[0] == shapes[1]  # what is trained here is what the recipe trains, only sooner
+
+    def train(work_dir: str, *arguments: object) -> dict:
+        ended = tiny.run('train', config, '--work-dir', tmp_path / work_dir, *arguments,
+                         options=['default_hooks.checkpoint.interval=1', 'default_hooks.checkpoint.max_keep_ckpts=6'])
+        assert ended.code == 0, ended.err
+        return last(tmp_path / work_dir)
+    whole = train('whole')
+    logged = {name: entry['values'].tolist() for name, entry in whole['message_hub']['log_scalars'].items()}
+    counts = {name: len(logged[f'train/{name}']) for name in ('g_pixel', 'g_perceptual', 'g_ping_pong', 'd_total')}
+    # The adversarial loss sets out from 0 when the second stage begins, so that it is there an iteration later.
+    assert counts == dict(g_pixel=6, g_perceptual=3, g_ping_pong=3, d_total=2)
+    assert logged['train/d_updates'] == [1, 2]
+    untrained = torch.load(tmp_path / 'whole/iter_4.pth', weights_only=True)
+    assert not untrained['optimizer']['discriminator']['state']
+    for iteration in (2, 3, 4):
+        again = train(f'from_{iteration}', '--resume', tmp_path / f'whole/iter_{iteration}.pth')
+        for part in ('state_dict', 'optimizer', 'param_schedulers', 'random_states'):
+            assert tiny.equal(again[part], whole[part]), (iteration, part)
 
 
 def test_part_that_froze_itself_stays_frozen(tmp_path: Path, tiny_data: Path) -> None:
