@@ -24,6 +24,10 @@ class CheckpointError(PhotorealError):
     """A checkpoint or weights file that is missing, damaged or does not fit."""
 
 
+class StorageError(PhotorealError):
+    """A URL that cannot be reached, read or written."""
+
+
 class TrainingError(PhotorealError):
     """A training that cannot go on."""
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from photoreal.errors import ConfigError, DataError
+from photoreal.storage import fetch, is_url
 
 LMDB_SUFFIX = '.lmdb'
 _OPEN_FILES = 16
@@ -43,12 +44,23 @@ def key_bytes(key: str) -> bytes:
 
 
 def data_path(path: 'str | os.PathLike | LmdbPath') -> 'Path | LmdbPath':
-    """The root of a data set, or a place in it: a folder, or an LMDB (``x.lmdb``, a file or LMDB's own folder)."""
+    """The root of a data set, or a place in it: a folder, or an LMDB (``x.lmdb``, a file or LMDB's own folder).
+
+    Of a URL it is the local copy, which each process brings up to date once.
+
+    Raises:
+        ConfigError: A URL that fsspec does not know, or lacks a package for.
+        StorageError: There is nothing at a URL, it cannot be reached, or there is no room for a copy.
+    """
     if isinstance(path, LmdbPath):
         return path
-    path = Path(path)
+    path = _copy_of(path) if is_url(path) else Path(path)
     is_lmdb = path.suffix.lower() == LMDB_SUFFIX and (path.is_file() or (path / 'data.mdb').is_file())
     return LmdbPath(str(path)) if is_lmdb else path
+
+
+# All parts of a run see one state of the data, and a bucket is listed once.
+_copy_of = lru_cache(fetch)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
-"""Running things with MMEngine; importing this registers loops, hooks, optimizer wrappers and model wrappers."""
+"""Running things with MMEngine; importing this registers loops, hooks, optimizer wrappers and model wrappers,
+and what reads URLs."""
 
+from photoreal import fileio
 from photoreal.engine import distributed, guard, hooks, loops, mirror, optim, saving, schedule, tracking
 
-__all__ = ['distributed', 'guard', 'hooks', 'loops', 'mirror', 'optim', 'saving', 'schedule', 'tracking']
+__all__ = ['distributed', 'fileio', 'guard', 'hooks', 'loops', 'mirror', 'optim', 'saving', 'schedule', 'tracking']
