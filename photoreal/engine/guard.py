@@ -22,7 +22,8 @@ class GuardedOptimWrapper(OptimWrapper):
     """MMEngine's OptimWrapper, but a step whose loss or gradient is not finite is left out.
 
     Attributes:
-        grad_norm: Norm of the gradient of the last step, before it was clipped (``clip_grad``); None before the first.
+        grad_norm: Norm of the gradient of the last step, before it was clipped (``clip_grad``); None where there was
+            none that counts.
     """
 
     grad_norm: float | None = None

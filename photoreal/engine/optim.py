@@ -66,7 +66,8 @@ class AutocastOptimWrapper(GuardedOptimWrapper):
     """Forward passes in half precision where that is safe, on CPU and GPU; weights and optimizer stay float32.
 
     bfloat16 has float32's range. float16, for GPUs that lack bfloat16, has not: losses are scaled up before the
-    backward pass as far as the gradients stay finite, and a step is left out where they do not.
+    backward pass as far as the gradients stay finite. A step is left out where they do not, and the scale is halved;
+    while it is above 1, that is not counted among what is not finite.
 
     Args:
         optimizer: The optimizer.
@@ -94,10 +95,13 @@ class AutocastOptimWrapper(GuardedOptimWrapper):
         super().backward(self.loss_scaler.scale(loss), **kwargs)
 
     def step(self, **kwargs: Any) -> None:
+        scale = self.loss_scaler.get_scale()  # 1 where nothing is scaled
         self.loss_scaler.unscale_(self.optimizer)
-        if self._admit() or self.loss_scaler.is_enabled():  # the scaler leaves the step out too, and learns from it
+        if self._admit():
             self.loss_scaler.step(self.optimizer, **kwargs)
-            self.loss_scaler.update()
+        elif scale > 1:
+            self.grad_norm = None  # that the scale is too high is how it is found: no fault
+        self.loss_scaler.update()
 
     def state_dict(self) -> dict[str, Any]:
         scale = self.loss_scaler.state_dict()  # empty where nothing is scaled

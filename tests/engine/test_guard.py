@@ -48,6 +48,25 @@ def test_guard_changes_no_bit_of_a_finite_step() -> None:
     assert tiny.equal(dict(nets[0].state_dict()), dict(nets[1].state_dict()))
 
 
+def test_gradient_that_overflows_by_its_scale_alone_is_no_fault() -> None:
+    net = nn.Linear(2, 1)
+    wrapper = wrapper_of(net, AutocastOptimWrapper, dtype='float16')
+    before, norms = [p.clone() for p in net.parameters()], []
+    for _ in range(20):  # it is not finite without a scale either
+        wrapper.update_params((net(torch.ones(1, 2)).sum() * 0).sqrt())
+        norms.append(wrapper.grad_norm)
+    assert norms[:16] == [None] * 16 and not any(map(math.isfinite, norms[16:]))  # from 65536 down to 1
+    assert tiny.equal([*net.parameters()], before)
+
+
+def test_gradients_whose_norm_alone_overflows_are_left_out() -> None:
+    net = nn.Linear(2, 1)
+    wrapper = wrapper_of(net, AutocastOptimWrapper, dtype='float16')
+    before = [p.clone() for p in net.parameters()]
+    wrapper.update_params(net(torch.full((1, 2), 1e25)).sum())
+    assert tiny.equal([*net.parameters()], before)
+
+
 def test_norm_is_that_before_clipping() -> None:
     net = nn.Linear(1, 1, bias=False)
     wrapper = GuardedOptimWrapper(torch.optim.SGD(net.parameters(), lr=1.0), clip_grad=dict(max_norm=0.5))
