@@ -52,8 +52,8 @@ class GuardedOptimWrapper(OptimWrapper):
 class NonFiniteGuardHook(Hook):
     """Say which clips made a loss or a gradient NaN or infinite, and end a training that does nothing else.
 
-    :class:`GuardedOptimWrapper` leaves such steps out. What the networks keep beside their weights (statistics of batch
-    normalisation) is put back to what it was before. The norms of all gradients are logged: ``g_grad_norm`` ...
+    :class:`GuardedOptimWrapper` leaves such steps out. What networks and losses keep beside their weights (statistics of
+    batch normalisation, the bank of the unpaired branch) is put back to what it was before. The norms of all gradients are logged: ``g_grad_norm`` ...
 
     Args:
         limit: After so many such iterations in a row, something is done.
@@ -129,7 +129,9 @@ class NonFiniteGuardHook(Hook):
 
 
 def _buffers(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value for name, value in model.named_buffers() if value.is_floating_point()}
+    """Of the networks and the losses; the model's own count updates, which one of the players may well have made."""
+    parts = getattr(model, 'module', model).named_children()
+    return {f'{part}.{name}': buffer for part, module in parts for name, buffer in module.named_buffers()}
 
 
 def _account(runner: Runner, numbers: dict[str, float], wrong: list[str]) -> str:

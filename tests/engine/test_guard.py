@@ -1,6 +1,7 @@
 """A step that is not finite is left out, with the names of its clips; a run that makes no other ends or is set back."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,20 @@ def test_iteration_is_left_out_and_named(tiny_data: Path, tmp_path: Path, fault:
     steps = {part: end['optimizer'][part]['state'][0]['step'] for part in ('generator', 'discriminator')}
     assert steps == ({'generator': 3, 'discriminator': 4} if fault == 'loss' else {'generator': 4, 'discriminator': 3})
     assert 'g_grad_norm: ' in ended.out and 'd_grad_norm: ' in ended.out
+
+
+def test_what_is_kept_beside_the_weights_is_put_back_whole(tiny_data: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(tiny_data, tmp_path / 'data'))
+    shutil.copytree(data / 'val/virtual/game', data / 'train/virtual/town')
+    ended = run(tmp_path, data, 'limit=2', 'crop_size=24', 'default_hooks.checkpoint.interval=1',
+                "unpaired={'crop_size': 16, 'frames': 2, 'bank_size': 12, 'layer': 'fire5'}", 'train_cfg.max_iters=2',
+                'train_cfg.val_interval=9', "model.losses.r1={'type': 'R1Loss'}", first=2, final=2)
+    assert ended.code == 0, ended.err
+    before, after = (torch.load(tmp_path / f'run/iter_{n}.pth', weights_only=True)['state_dict'] for n in (1, 2))
+    for name in ('bank', 'bank_features', 'banked', 'steps'):
+        assert torch.equal(before[f'unpaired.{name}'], after[f'unpaired.{name}']), name
+    assert before['losses.r1.steps'] == after['losses.r1.steps'] == 1
+    assert after['discriminator_updates'] == 2  # it has learnt all the same
 
 
 def test_run_is_stopped_when_nothing_else_comes(tiny_data: Path, tmp_path: Path) -> None:
