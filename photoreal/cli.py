@@ -40,6 +40,11 @@ def run_tool(main: Callable[[], None]) -> None:
     except KeyboardInterrupt as stop:
         print(str(stop) or 'interrupted', file=sys.stderr)
         code = 130
+    except SyntaxError as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        print('interrupted', file=sys.stderr)  # MMEngine's Config makes that of a Ctrl-C while it writes itself out
+        code = 130
     except BrokenPipeError:
         if _is_read(probe='\n'):
             raise  # it was another pipe

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from photoreal.cli import run_tool
 from photoreal.datasets.writers import write_image
@@ -188,6 +189,17 @@ def test_broken_pipe_that_is_not_the_output_keeps_its_traceback(capsys: pytest.C
 
     with pytest.raises(BrokenPipeError, match='to a worker'):
         run_tool(broken)
+
+
+def test_interruption_while_a_config_is_written_out(monkeypatch: pytest.MonkeyPatch,
+                                                    capsys: pytest.CaptureFixture) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mmengine.config.config.FormatCode', interrupted)
+    with pytest.raises(SystemExit) as end:
+        run_tool(lambda: Config(dict(a=1)).pretty_text)
+    assert end.value.code == 130 and capsys.readouterr().err == 'interrupted\n'
 
 
 def test_wrong_usage_has_code_2(tiny_config: Path) -> None:
