@@ -7,7 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mmengine.dist import get_world_size
 from torch.utils.data import Dataset
 
 import photoreal
+from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.sources import FolderSource, FrameSource
 from photoreal.datasets.writers import write_json
 
@@ -44,11 +45,11 @@ def describe_start(cfg: Config, seed: int, datasets: Mapping[str, Dataset]) -> d
         'seed': seed,
         'deterministic': bool((cfg.get('randomness') or {}).get('deterministic')),
         'processes': get_world_size(),
-        'code': _git(Path(photoreal.__file__).parent),
-        'config_code': _git(Path(cfg.filename).resolve().parent) if cfg.filename else None,
+        'code': _git(Path(photoreal.__file__)),
+        'config_code': _git(Path(cfg.filename).resolve()) if cfg.filename else None,
         'versions': _versions(),
         'host': platform.node(),
-        'data': {phase: fingerprint(dataset) for phase, dataset in datasets.items()},
+        'data': fingerprints(datasets),
     }
 
 
@@ -59,14 +60,32 @@ def note_start(work_dir: str | os.PathLike, start: dict[str, Any]) -> None:
     write_json(path, {'starts': [*before, start]})
 
 
-def fingerprint(dataset: Dataset) -> dict[str, Any]:
-    """Names, counts and sizes of a data set's videos, and a digest of them, by which one that has changed is known.
+def fingerprints(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
+    """What is known of the data of each phase, and of what it takes from virtual videos besides.
 
-    It is cheap: of the names of all files, and the bytes of the first and the last of each folder.
+    That is names, counts and sizes of the videos, and a digest of them, by which data that has changed is known. It is
+    cheap: of the names of all files, and the bytes of the first and the last of each folder.
+
+    Args:
+        datasets: By phase.
+
+    Returns:
+        Phase -> what its data set is; likewise ``<phase>, virtual`` of the unpaired branch, and ``<phase>, donors`` of
+        the input styles, where there are such.
     """
-    videos = getattr(dataset, 'videos', None)
-    if videos is None:  # a data set of another package
-        return {'items': len(dataset)}
+    found = {}
+    for phase, dataset in datasets.items():
+        videos = getattr(dataset, 'videos', None)
+        found[phase] = {'items': len(dataset)} if videos is None else _fingerprint(videos)  # of another package
+        virtual, styles = (getattr(dataset, name, None) for name in ('virtual', 'input_styles'))
+        if virtual is not None:
+            found[f'{phase}, virtual'] = _fingerprint(virtual.videos)
+        if styles is not None and styles.donors:
+            found[f'{phase}, donors'] = _fingerprint(styles.donors)
+    return found
+
+
+def _fingerprint(videos: Sequence[VideoRecord]) -> dict[str, Any]:
     digest = hashlib.sha256()
     for video in videos:
         sources = {'frames': video.frames, **video.recorded}
@@ -94,14 +113,19 @@ def _bytes(source: FrameSource) -> list[int]:
     return [file.stat().st_size for file in files if isinstance(file, Path)]
 
 
-def _git(folder: Path) -> dict[str, Any] | None:
-    """The revision of the repository that a folder lies in, and whether files of it were changed since."""
+def _git(file: Path) -> dict[str, Any] | None:
+    """The revision of the repository that a file is of, and whether files there were changed since.
+
+    A package that was installed lies in no repository, though its folder may: that of an environment in a project.
+    """
     def ask(*question: str) -> str:
-        return subprocess.run(['git', '-C', str(folder), *question], check=True, capture_output=True, text=True).stdout
+        return subprocess.run(['git', '-C', str(file.parent), *question], check=True, capture_output=True,
+                              text=True).stdout
     try:
+        ask('ls-files', '--error-unmatch', file.name)
         return {'revision': ask('rev-parse', 'HEAD').strip(),
                 'changed': bool(ask('status', '--porcelain', '--untracked-files=no').strip())}
-    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+    except (OSError, subprocess.CalledProcessError):  # no git, no repository, or the file is not of it
         return None
 
 

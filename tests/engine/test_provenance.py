@@ -14,7 +14,7 @@ import torch
 import photoreal
 from photoreal.config import load_config, use_seed
 from photoreal.datasets.clips import ClipDataset
-from photoreal.engine.provenance import _git, changes, fingerprint
+from photoreal.engine.provenance import _git, changes, fingerprints
 from tests import tiny
 from tests.conftest import Run
 from tests.engine.trouble import last
@@ -22,7 +22,7 @@ from tests.engine.trouble import last
 
 def data_of(root: Path) -> dict:
     modalities = dict(segmentation=dict(type='LabelMap', num_classes=4))
-    return fingerprint(ClipDataset(str(root), modalities, clip_length=3, crop_size=16))
+    return fingerprints({'train': ClipDataset(str(root), modalities, clip_length=3, crop_size=16)})['train']
 
 
 def test_run_folder_and_checkpoint_say_what_the_run_was_made_of(trained: Run) -> None:
@@ -38,17 +38,21 @@ def test_run_folder_and_checkpoint_say_what_the_run_was_made_of(trained: Run) ->
 
 
 def test_revision_and_changes_of_the_code(tmp_path: Path) -> None:
-    assert _git(tmp_path) is None or _git(tmp_path)['revision'] == _git(tmp_path.parent)['revision']
+    assert _git(tmp_path / 'code.py') is None
     if shutil.which('git') is None:
         pytest.skip('there is no git')
     who = ['-c', 'user.name=a', '-c', 'user.email=a@b.c', '-c', 'commit.gpgsign=false']
     (tmp_path / 'code.py').write_text('x = 1')
     for command in (['init', '-q'], ['add', 'code.py'], [*who, 'commit', '-qm', 'one']):
         subprocess.run(['git', '-C', str(tmp_path), *command], check=True)
-    found = _git(tmp_path)
+    found = _git(tmp_path / 'code.py')
     assert re.fullmatch('[0-9a-f]{40}', found['revision']) and found['changed'] is False
     (tmp_path / 'code.py').write_text('x = 2')
-    assert _git(tmp_path) == {**found, 'changed': True}
+    assert _git(tmp_path / 'code.py') == {**found, 'changed': True}
+    installed = tmp_path / 'venv/package.py'
+    installed.parent.mkdir()
+    installed.touch()
+    assert _git(installed) is None
 
 
 def test_data_that_changes_has_another_fingerprint(tiny_data: Path, tmp_path: Path) -> None:
@@ -61,6 +65,20 @@ def test_data_that_changes_has_another_fingerprint(tiny_data: Path, tmp_path: Pa
     path = copy / 'train/real/park/frames/000.png'
     path.write_bytes(path.read_bytes() + b'0')
     assert data_of(copy)['digest'] != before['digest']
+
+
+def test_virtual_videos_of_a_training_are_data_too(tiny_data: Path, tmp_path: Path) -> None:
+    def found() -> dict:
+        styles = dict(fourier=dict(type='FDA'))
+        return fingerprints({'train': ClipDataset(data, dict(blur=dict(type='Blur')), clip_length=3, crop_size=16,
+                                                  unpaired={}, input_styles=styles)})
+
+    data = Path(shutil.copytree(tiny_data, tmp_path / 'data'))
+    shutil.copytree(data / 'val/virtual/game', data / 'train/virtual/town')
+    before = found()
+    shutil.copytree(data / 'val/virtual/game', data / 'train/virtual/village')
+    assert before.keys() == {'train', 'train, virtual', 'train, donors'}
+    assert {name for name, data in found().items() if data != before[name]} == {'train, virtual', 'train, donors'}
 
 
 def test_changes_are_counted() -> None:
