@@ -44,7 +44,7 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any], link: str | None = 
             os.fsync(file.fileno())
             _load(temporary, map_location='cpu', mmap=True)  # a file that cannot be read takes the place of none
         if link is not None:
-            _point(path.with_name(link), path)
+            point_at(path.with_name(link), path)
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         # torch covers the system's error with one of its own, about a file that is not complete.
@@ -67,7 +67,8 @@ def _tensors(node: Any) -> Iterator[Tensor]:
             yield from _tensors(child)
 
 
-def _point(link: Path, target: Path) -> None:
+def point_at(link: Path, target: Path) -> None:
+    """Make a link to a file beside it, in one step."""
     with atomic_path(link) as temporary:
         try:
             temporary.symlink_to(target.name)

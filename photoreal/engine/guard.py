@@ -52,8 +52,9 @@ class GuardedOptimWrapper(OptimWrapper):
 class NonFiniteGuardHook(Hook):
     """Say which clips made a loss or a gradient NaN or infinite, and end a training that does nothing else.
 
-    :class:`GuardedOptimWrapper` leaves such steps out. What networks and losses keep beside their weights (statistics of
-    batch normalisation, the bank of the unpaired branch) is put back to what it was before. The norms of all gradients are logged: ``g_grad_norm`` ...
+    :class:`GuardedOptimWrapper` leaves such steps out. What networks and losses keep beside their weights (statistics
+    of batch normalisation, the bank of the unpaired branch) is put back to what it was before. The norms of all
+    gradients are logged: ``g_grad_norm`` ...
 
     Args:
         limit: After so many such iterations in a row, something is done.

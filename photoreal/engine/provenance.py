@@ -96,10 +96,15 @@ def _fingerprint(videos: Sequence[VideoRecord]) -> dict[str, Any]:
     return {'videos': len(videos), 'frames': sum(counted.values()), 'digest': digest.hexdigest(), 'frames_of': counted}
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between the data of two starts, a sentence for each phase."""
-    return [f'{phase}: {_counts(before[phase])} then, {_counts(now[phase])} now'
-            for phase in sorted(before.keys() & now.keys()) if before[phase] != now[phase]]
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two starts of a run that has the same run end otherwise, a sentence each."""
+    found = [f'the data has changed since the run was interrupted: {phase}: {_counts(then["data"][phase])} then, '
+             f'{_counts(now["data"][phase])} now'
+             for phase in sorted(then['data'].keys() & now['data'].keys()) if then['data'][phase] != now['data'][phase]]
+    if then['seed'] != now['seed']:
+        found.append(f"the run was started with seed {then['seed']}, and goes on with {now['seed']}: give it "
+                     f"--seed {then['seed']}")
+    return found
 
 
 def _counts(data: Mapping[str, Any]) -> str:

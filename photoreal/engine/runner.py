@@ -121,9 +121,8 @@ class VideoRunner(Runner):
             for scheduler in schedulers:
                 if not scheduler.by_epoch and scheduler.end == before < self.max_iters:
                     lengthen_schedule(scheduler, self.max_iters)
-        for change in changes(self._origin['data'], self.start['data']) if self._origin and self.start else ():
-            self.logger.warning(f'the data has changed since the run was interrupted, so that it will not end as it '
-                                f'would have: {change}')
+        for change in changes(self._origin, self.start) if self._origin and self.start else ():
+            self.logger.warning(f'{change}; so the run will not end as it would have')
 
     def roll_back(self, until: int, but: Iterable[int] = ()) -> int | None:
         """Set weights, their average and the optimizers back to those of a checkpoint; position and schedules stay.

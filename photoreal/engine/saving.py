@@ -10,7 +10,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from photoreal.engine.agreement import gather
-from photoreal.engine.checkpoint import BEST, LATEST, read_meta
+from photoreal.engine.checkpoint import BEST, LATEST, point_at, read_meta
 from photoreal.errors import CheckpointError, ConfigError
 
 
@@ -50,6 +50,8 @@ class RunCheckpointHook(Hook):
         if is_main_process():
             for half in self.folder.glob('.*.tmp.pth'):
                 half.unlink()
+            if (self.folder / _name(runner.iter)).is_file():  # a kill may have come before its link was made
+                point_at(self.folder / LATEST, self.folder / _name(runner.iter))
             self._prune(runner)
         own = {metric: self._best_score(metric, runner.iter) for metric in self.save_best}
         self.scores = max(gather(own), key=lambda scores: [score is not None for score in scores.values()])

@@ -82,9 +82,12 @@ def test_virtual_videos_of_a_training_are_data_too(tiny_data: Path, tmp_path: Pa
 
 
 def test_changes_are_counted() -> None:
-    then, now = ({'videos': 2, 'frames': n, 'digest': f'{n:064d}'} for n in (9, 8))
-    assert changes({'train': then, 'val': then}, {'train': now, 'val': then}) == [
-        'train: 2 videos, 9 frames, digest 00000000 then, 2 videos, 8 frames, digest 00000000 now']
+    many, few = ({'videos': 2, 'frames': n, 'digest': f'{n:064d}'} for n in (9, 8))
+    then, now = dict(seed=5, data={'train': many, 'val': many}), dict(seed=0, data={'train': few, 'val': many})
+    assert changes(then, now) == [
+        'the data has changed since the run was interrupted: train: 2 videos, 9 frames, digest 00000000 then, 2 videos, '
+        '8 frames, digest 00000000 now', 'the run was started with seed 5, and goes on with 0: give it --seed 5']
+    assert changes(now, now) == []
 
 
 def test_resumed_run_is_noted_and_warned_of_other_data(trained: Run, tiny_data: Path, tmp_path: Path) -> None:
@@ -93,8 +96,9 @@ def test_resumed_run_is_noted_and_warned_of_other_data(trained: Run, tiny_data: 
         (data / f'train/real/park/{folder}/007.png').unlink()
     work_dir = Path(shutil.copytree(trained.work_dir, tmp_path / 'run', symlinks=True))
     ended = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume',
-                     options=['train_cfg.max_iters=5', f'data_root={data}'])
+                     '--seed', 5, options=['train_cfg.max_iters=5', f'data_root={data}'])
     assert ended.code == 0, ended.err
+    assert 'the run was started with seed 0, and goes on with 5: give it --seed 0; so the run' in ended.out
     assert 'the data has changed since the run was interrupted' in ended.out and '16 frames' in ended.out
     starts = json.loads((work_dir / 'run.json').read_text())['starts']
     assert [start['resumed_from'] for start in starts] == [None, str(work_dir / 'iter_4.pth')]

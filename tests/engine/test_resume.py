@@ -101,6 +101,13 @@ def test_newest_is_the_one_that_was_written_last(trained: Run, work_dir: Path) -
     assert ended.code == 0 and f'Loaded checkpoint {work_dir}/iter_2.pth' in ended.out
 
 
+def test_newest_is_found_though_a_kill_came_before_its_link_was_made(trained: Run, work_dir: Path) -> None:
+    (work_dir / 'latest.pth').symlink_to('iter_2.pth')
+    ended = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['resume=False'])
+    assert ended.code == 0, ended.err
+    assert last(work_dir)['meta']['iter'] == 4
+
+
 def test_resuming_what_has_not_begun_begins(trained: Run, tmp_path: Path) -> None:
     ended = tiny.run('train', trained.config, '--work-dir', tmp_path / 'run', '--resume',
                      options=['train_cfg.max_iters=1'])
