@@ -57,6 +57,9 @@ class ClipTrainLoop(IterBasedTrainLoop):
         batches = iter(self.dataloader)
         self.runner.restore_random_states()
         self._decide_current_val_interval()
+        if self._iter >= self._max_iters:
+            self.runner.logger.warning(f'the run is done: it has reached iteration {self._iter}, and '
+                                       f'train_cfg.max_iters={self._max_iters}; raise that to train on')
         if self._is_validation_due() and self.runner.message_hub.runtime_info.get('validated') != self._iter:
             self._validate(stop)  # the run was stopped between the checkpoint and this
         while self._iter < self._max_iters and not self.stop_training:

@@ -85,8 +85,9 @@ def test_changes_are_counted() -> None:
     many, few = ({'videos': 2, 'frames': n, 'digest': f'{n:064d}'} for n in (9, 8))
     then, now = dict(seed=5, data={'train': many, 'val': many}), dict(seed=0, data={'train': few, 'val': many})
     assert changes(then, now) == [
-        'the data has changed since the run was interrupted: train: 2 videos, 9 frames, digest 00000000 then, 2 videos, '
-        '8 frames, digest 00000000 now', 'the run was started with seed 5, and goes on with 0: give it --seed 5']
+        'the data has changed since the run was interrupted: train: 2 videos, 9 frames, digest 00000000 then, '
+        '2 videos, 8 frames, digest 00000000 now',
+        'the run was started with seed 5, and goes on with 0: give it --seed 5']
     assert changes(now, now) == []
 
 

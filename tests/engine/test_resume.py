@@ -106,6 +106,7 @@ def test_newest_is_found_though_a_kill_came_before_its_link_was_made(trained: Ru
     ended = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['resume=False'])
     assert ended.code == 0, ended.err
     assert last(work_dir)['meta']['iter'] == 4
+    assert 'the run is done: it has reached iteration 4, and train_cfg.max_iters=4' in ended.out
 
 
 def test_resuming_what_has_not_begun_begins(trained: Run, tmp_path: Path) -> None:
