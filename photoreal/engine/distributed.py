@@ -62,19 +62,21 @@ class VideoGANDataParallel(MMSeparateDistributedDataParallel):
 
 
 class _Launcher(NamedTuple):
-    """Where a launcher tells a process its rank, how many there are, and its rank on its node."""
+    """Where a launcher tells a process its rank, how many there are, its rank on its node, and how many are there."""
 
     rank: str
     size: str
     local_rank: str
     example: str
+    local_size: str = ''  # where it matters
 
 
 _LAUNCHERS = {
     'pytorch': [_Launcher('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'torchrun --nproc_per_node=<number of GPUs>')],
     'slurm': [_Launcher('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'srun python')],
-    'mpi': [_Launcher('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun python'),
-            _Launcher('PMI_RANK', 'PMI_SIZE', 'MPI_LOCALRANKID', 'mpirun python')],  # MPICH, Intel MPI
+    'mpi': [_Launcher('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun python',
+                      'OMPI_COMM_WORLD_LOCAL_SIZE'),
+            _Launcher('PMI_RANK', 'PMI_SIZE', 'MPI_LOCALRANKID', 'mpirun python', 'MPI_LOCALNRANKS')],  # MPICH, Intel
 }
 
 
@@ -101,7 +103,7 @@ def start_processes(launcher: str, timeout: float = 1800) -> None:
     # By these names torch, and MMEngine later on, know them whatever the launcher.
     for name, source in zip(('RANK', 'WORLD_SIZE', 'LOCAL_RANK'), names):
         os.environ[name] = os.environ[source]
-    os.environ.setdefault('MASTER_ADDR', _first_node(launcher))
+    os.environ.setdefault('MASTER_ADDR', _first_node(launcher, names.local_size))
     os.environ.setdefault('MASTER_PORT', str(20000 + int(os.environ.get('SLURM_JOB_ID', 9500)) % 10000))
     if torch.cuda.is_available():
         local_rank = int(os.environ['LOCAL_RANK'])
@@ -124,12 +126,12 @@ def _leave() -> None:
         time.sleep(0.1)
 
 
-def _first_node(launcher: str) -> str:
+def _first_node(launcher: str, local_size: str) -> str:
     if launcher == 'slurm':
         nodes = os.environ['SLURM_NODELIST']
         return subprocess.run(['scontrol', 'show', 'hostnames', nodes], check=True, capture_output=True,
                               text=True).stdout.split()[0]
-    if launcher == 'mpi' and os.environ.get('OMPI_COMM_WORLD_LOCAL_SIZE') != os.environ['WORLD_SIZE']:
+    if launcher == 'mpi' and os.environ.get(local_size) != os.environ['WORLD_SIZE']:
         raise ConfigError("launcher='mpi' on several nodes: MASTER_ADDR is not set; give all processes the name of the "
                           'node with rank 0: mpirun -x MASTER_ADDR=<node> (Open MPI), -genv MASTER_ADDR <node> (MPICH)')
     return '127.0.0.1'

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from photoreal.errors import ConfigError
 from photoreal.structures import PARTS
 from tests import tiny
 from tests.conftest import Run
+from tests.engine.test_stopping import stop_text
+from tests.engine.trouble import last
 from tests.models.helpers import PIXEL, build, wrappers
 from tests.models.test_unpaired import batch, unpaired
 
@@ -133,7 +136,8 @@ default_hooks = dict(schedule=dict(type='ScheduleHook', frozen={{'generator.flow
 ENVIRONMENTS = {
     'slurm': dict(SLURM_PROCID='{}', SLURM_NTASKS='2', SLURM_LOCALID='{}', SLURM_NODELIST='here', SLURM_JOB_ID='123'),
     'mpi': dict(OMPI_COMM_WORLD_RANK='{}', OMPI_COMM_WORLD_SIZE='2', OMPI_COMM_WORLD_LOCAL_RANK='{}',
-                OMPI_COMM_WORLD_LOCAL_SIZE='2')}
+                OMPI_COMM_WORLD_LOCAL_SIZE='2'),
+    'mpich': dict(PMI_RANK='{}', PMI_SIZE='2', MPI_LOCALRANKID='{}', MPI_LOCALNRANKS='2')}
 MEET = """
 import sys, torch
 from mmengine.dist import all_reduce, get_rank, get_world_size
@@ -146,28 +150,54 @@ print(get_world_size(), float(total))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
-def test_processes_of_other_launchers_meet(launcher: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(('launcher', 'variables'), [('slurm', 'slurm'), ('mpi', 'mpi'), ('mpi', 'mpich')])
+def test_processes_of_other_launchers_meet(launcher: str, variables: str, tmp_path: Path) -> None:
     scontrol = tmp_path / 'scontrol'  # slurm's own tool, which names the nodes of a list
     scontrol.write_text('#!/bin/sh\n[ "$*" = "show hostnames here" ] && echo localhost && echo another\n')
     scontrol.chmod(0o755)
     common = {**os.environ, 'PATH': f"{tmp_path}:{os.environ['PATH']}", 'PYTHONPATH': str(tiny.ROOT),
               'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-    own = [{name: value.format(rank) for name, value in ENVIRONMENTS[launcher].items()} for rank in range(2)]
+    own = [{name: value.format(rank) for name, value in ENVIRONMENTS[variables].items()} for rank in range(2)]
     started = [subprocess.Popen([sys.executable, '-c', MEET, launcher], stdout=subprocess.PIPE, text=True,
                                 env=common | environment) for environment in own]
     assert [process.communicate(timeout=60)[0].split() for process in started] == [['2', '3.0']] * 2
 
 
-def test_mpi_on_several_nodes_asks_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENTS['mpi'].items():
+@pytest.mark.parametrize(('variables', 'local_size'), [
+    ('mpi', 'OMPI_COMM_WORLD_LOCAL_SIZE'), ('mpich', 'MPI_LOCALNRANKS')])
+def test_mpi_on_several_nodes_asks_for_an_address(variables: str, local_size: str,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENTS[variables].items():
         monkeypatch.setenv(name, value.format(1))
-    monkeypatch.setenv('OMPI_COMM_WORLD_LOCAL_SIZE', '1')
+    monkeypatch.setenv(local_size, '1')
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'):
         monkeypatch.setenv(name, '')  # so that what is set here does not outlive the test
         monkeypatch.delenv(name)
     with pytest.raises(ConfigError, match='MASTER_ADDR is not set; .* mpirun -x MASTER_ADDR=<node>'):
         start_processes('mpi')
+
+
+MPIRUNS = {'mpirun.openmpi': ['--allow-run-as-root', '--oversubscribe'], 'mpirun.mpich': []}  # as Debian calls them
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('program', MPIRUNS)
+def test_run_by_mpi_that_loses_a_process_ends_and_goes_on(program: str, tiny_data: Path, tmp_path: Path) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f'{program} is not installed')
+    config = tiny.write_config(tmp_path / 'tiny.py', tiny_data, stop_text(at=3, name='SIGKILL', rank=1))
+
+    def train(*arguments: str) -> subprocess.CompletedProcess:
+        tool = ['tools/train.py', str(config), '--launcher', 'mpi', '--work-dir', str(tmp_path / 'run')]
+        return subprocess.run([program, *MPIRUNS[program], '-n', '2', sys.executable, *tool, *arguments], cwd=tiny.ROOT,
+                              capture_output=True, text=True, timeout=120, env={
+                                  **os.environ, 'PYTHONPATH': str(tiny.ROOT), 'OMP_NUM_THREADS': '1',
+                                  'CUDA_VISIBLE_DEVICES': ''})
+    ended = train()
+    assert ended.returncode != 0 and last(tmp_path / 'run')['meta']['iter'] == 2, ended.stderr
+    ended = train('--resume', '--cfg-options', 'custom_hooks=[]')
+    assert ended.returncode == 0 and ended.stdout.count('done: ') == 1, ended.stderr
+    assert last(tmp_path / 'run')['meta']['iter'] == 4 and len(last(tmp_path / 'run')['random_states']) == 2
 
 
 @pytest.mark.slow
