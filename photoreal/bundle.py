@@ -22,6 +22,7 @@ from photoreal.errors import CheckpointError, ConfigError
 from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import Generator
 from photoreal.registry import GENERATORS
+from photoreal.storage import fetch, is_url
 
 SUFFIX = '.safetensors'
 _FORMAT = 'photoreal-bundle-1'
@@ -107,16 +108,18 @@ def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, st
 
 
 def load_bundle(path: str | Path) -> TrainedModel:
-    """Load a bundle. Only plugins that are registered by name can be in it, so that it runs no code of its own.
+    """Load a bundle, from a path or a URL. Only plugins that are registered by name can be in it, so that it runs no
+    code of its own.
 
     Raises:
         CheckpointError: No such file, no bundle, an unknown plugin, or weights that do not fit.
+        StorageError: There is none at a URL, or it cannot be reached.
     """
-    path = Path(path)
-    if not path.is_file():
+    local = fetch(path) if is_url(path) else Path(path)
+    if not local.is_file():
         raise CheckpointError(f'no bundle {path}')
     try:
-        with safe_open(path, framework='pt') as file:
+        with safe_open(local, framework='pt') as file:
             header = file.metadata() or {}
             weights = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:

@@ -25,6 +25,7 @@ from photoreal.registry import (
     MODALITIES,
     suggest,
 )
+from photoreal.storage import is_url
 from photoreal.structures import PARTS
 
 
@@ -76,7 +77,7 @@ REQUIRED = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 't
 def find_faults(cfg: Any) -> list[str]:
     """Every fault of a config, as sentences that begin with the key."""
     faults = [f'{key}: missing; start from configs/tecogan_multimodal.py' for key in REQUIRED if cfg.get(key) is None]
-    faults += _misspelt_sections(cfg) + _settings_faults(cfg)
+    faults += _misspelt_sections(cfg) + _settings_faults(cfg) + _work_dir_faults(cfg)
     for key, node in walk(cfg):
         place = place_of(key)
         if place is not None and isinstance(node, dict):
@@ -277,6 +278,12 @@ def _settings_faults(cfg: Any) -> list[str]:
     """Sections that are no components, and yet know their keys."""
     return [f'{section}.{key}: unknown{suggest(key, known)}' for section, known in _settings().items()
             for key in cfg.get(section) or {} if key not in known]
+
+
+def _work_dir_faults(cfg: Any) -> list[str]:
+    url = cfg.get('work_dir')
+    return [f"work_dir='{url}': found a URL, and a run writes to a disk; choose a folder, and have its checkpoints "
+            f"copied: default_hooks.mirror=\"dict(type='MirrorHook', url='{url}')\""] if is_url(url) else []
 
 
 @cache

@@ -17,7 +17,7 @@ def size(text: str) -> tuple[int, int] | None:
 def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_argument('model', metavar='config', help='the config that the model was trained with, or a bundle of it')
-    parser.add_argument('--checkpoint', help='weights for a config: a file, or a work dir')
+    parser.add_argument('--checkpoint', help='weights for a config: a file, a work dir, or a URL of either')
     parser.add_argument('--to', choices=['bundle', 'onnx', 'torch'], default='bundle',
                         help='a bundle (*.safetensors), ONNX (*.onnx) or torch.export (*.pt2) (default: bundle)')
     parser.add_argument('--out', required=True, help='the file to write')

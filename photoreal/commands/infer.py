@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
                         'started share')
     parser.add_argument('--out', required=True, help='a video file (.mp4, .mkv ...), a picture (.png ...), - for the '
                         'standard output, else a folder of PNGs')
-    parser.add_argument('--checkpoint', help='weights for a config: a file, or a work dir')
+    parser.add_argument('--checkpoint', help='weights for a config: a file, a work dir, or a URL of either')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
     parser.add_argument('--modality', nargs='+', default=[], metavar='NAME=PATH',
                         help='recorded modalities: whatever can be an input, with as many maps as frames')

@@ -15,11 +15,12 @@ def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     add_config_options(parser)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument('--checkpoint', help='a checkpoint, or a work dir (its latest.pth is taken)')
+    what.add_argument('--checkpoint', help='a checkpoint, a work dir (its latest.pth is taken), or a URL of either')
     what.add_argument('--compare', nargs=2, metavar=('A', 'B'),
                       help='differences of two checkpoints, or of two output folders of earlier tests')
     parser.add_argument('--out', help='where predictions go (default: a folder test/ beside the checkpoint; '
-                                      'of a comparison: work_dirs/comparison)')
+                                      'of a URL: work_dirs/<config name>/test; of a comparison: '
+                                      'work_dirs/comparison)')
     parser.add_argument('--domains', nargs='+', choices=['real', 'virtual'], help="only these (default: the config's)")
     args = parser.parse_args()
     if args.compare and args.launcher != 'none':
@@ -30,6 +31,9 @@ def parse_args() -> argparse.Namespace:
 def output_folder(args: argparse.Namespace) -> Path:
     if args.out or args.compare:
         return Path(args.out or 'work_dirs/comparison')
+    from photoreal.storage import is_url
+    if is_url(args.checkpoint):
+        return Path('work_dirs') / Path(args.config).stem / 'test'
     checkpoint = Path(args.checkpoint)
     return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / 'test'
 
@@ -53,7 +57,7 @@ def main() -> None:
         print(comparison_table(compare_predictions(cfg, *args.compare, out), *args.compare))
         print(f'numbers: {out}/comparison.json')
         return
-    report = runner.test(cfg, Path(args.checkpoint), out)
+    report = runner.test(cfg, args.checkpoint, out)
     if is_main_process():
         print(table(report))
         print(f'predictions: {out}/<domain>/<video>/, side by side: {out}/<domain>/<video>.mp4, '

@@ -14,7 +14,8 @@ def parse_args() -> argparse.Namespace:
     add_config_options(parser)
     parser.add_argument('--work-dir', help='where everything of this run goes (default: work_dirs/<config name>)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CKPT',
-                        help='continue a run: from CKPT, or from the newest checkpoint in the work dir')
+                        help='continue a run: from CKPT, a file or a URL, or from the newest checkpoint in the '
+                             'work dir')
     parser.add_argument('--seed', type=int, help="of everything random (default: the config's)")
     parser.add_argument('--deterministic', action='store_true',
                         help='the same bits each time on the same hardware; slower on GPUs')

@@ -68,7 +68,7 @@ class ClipDataset(Dataset):
     Self-Supervision for GAN-based Video Generation", 2020).
 
     Args:
-        data_root: The data set's folder, or an LMDB that it was packed into.
+        data_root: The data set's folder, an LMDB that it was packed into, or a URL of either.
         modalities: Name -> modality or its config.
         split: ``train`` or ``val``.
         domain: ``real`` or ``virtual``.

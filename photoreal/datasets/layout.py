@@ -61,7 +61,7 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
     """Find the videos and check everything that can be checked without decoding them.
 
     Args:
-        data_root: The data set's folder, or an LMDB that it was packed into.
+        data_root: The data set's folder, an LMDB that it was packed into, or a URL of either.
         split: ``train`` or ``val``.
         domains: Some of ``real`` and ``virtual``.
         modalities: Those with a ``folder`` must be recorded beside the frames.

@@ -24,7 +24,7 @@ class StreamDataset(Dataset):
     frame is the target; virtual frames are the condition's own size, and predictions come out ``scale`` times larger.
 
     Args:
-        data_root: The data set's folder, or an LMDB that it was packed into.
+        data_root: The data set's folder, an LMDB that it was packed into, or a URL of either.
         modalities: Name -> modality or its config; their parameters are the fixed ones of ``sample(None)``.
         split: ``val`` or ``train``.
         domains: Some of ``real`` and ``virtual``.

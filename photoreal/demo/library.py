@@ -27,7 +27,7 @@ class Library:
     def __init__(self, models: Sequence[str | Path], samples: Sequence[str | Path] = ()) -> None:
         if not models:
             raise ConfigError('the demo has no model: give it a bundle, made with tools/export.py')
-        self.models = {_name(path, models): load_bundle(path) for path in map(Path, models)}
+        self.models = {_name(path, models): load_bundle(path) for path in models}
         self._samples = {_name(path, samples): path for path in map(Path, samples)}
         for path in self._samples.values():
             open_sample(path)  # what is missing is told now

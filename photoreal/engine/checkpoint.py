@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from photoreal.datasets.writers import atomic_path
 from photoreal.errors import CheckpointError
+from photoreal.storage import fetch, is_folder, is_url
 
 LATEST, BEST = 'latest.pth', 'best.pth'
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -87,11 +88,14 @@ def _sync_folder(folder: Path) -> None:
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """The file that is meant by a path: itself, or the newest checkpoint of a run's folder.
+    """The file that is meant by a path: itself, or the newest checkpoint of a run's folder; of a URL a local copy.
 
     Raises:
         CheckpointError: There is none.
+        StorageError: There is none at a URL, or it cannot be reached.
     """
+    if is_url(path):
+        return fetch(f'{path.rstrip("/")}/{LATEST}' if is_folder(path) else path)
     path = Path(path)
     if path.is_dir():
         path = path / LATEST
@@ -105,7 +109,14 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
 
     Raises:
         CheckpointError: No such file, a damaged one, one that holds more than plain values, or no weights in it.
+        StorageError: There is none at a URL, or it cannot be reached.
     """
+    if is_url(path):
+        copy = find_checkpoint(path)
+        try:
+            return read_checkpoint(copy, map_location)
+        except CheckpointError as error:
+            raise CheckpointError(f'{path}: {error}') from error
     path = find_checkpoint(path)
     _check_whole(path)
     checkpoint = _load(path, map_location=map_location)

@@ -42,6 +42,7 @@ from photoreal.engine.resume import (
     restore_own_random_states,
 )
 from photoreal.errors import CheckpointError, Interrupted
+from photoreal.storage import is_url
 from photoreal.validation import domains_of, runner_arguments
 
 
@@ -206,10 +207,17 @@ def resume_from(cfg: Config, checkpoint: str) -> None:
     With 'auto' a work_dir without any starts a new run, so that a scheduler can start and restart it by one command.
     It may lie on the disk of one node alone: all processes go on from it, or none does.
 
+    Args:
+        cfg: The config; it is changed.
+        checkpoint: A file, a folder with checkpoints, a URL (of a folder its ``latest.pth`` is taken), or 'auto'.
+
     Raises:
         CheckpointError: It is not there.
     """
     _start_processes(cfg)
+    if is_url(checkpoint):
+        cfg.load_from, cfg.resume = checkpoint, True
+        return
     path = Path(cfg.work_dir if checkpoint == 'auto' else checkpoint)
     if checkpoint != 'auto' and not greatest(path.exists()):
         raise CheckpointError(f'nothing to resume: there is no {path}; name a checkpoint, or leave its name out to '
@@ -255,15 +263,15 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
 
     Args:
         cfg: A checked config.
-        checkpoint: Weights to use.
+        checkpoint: Weights to use: a file, a folder with ``latest.pth``, or a URL of either.
         out_dir: Where ``<domain>/<video>/<name>.png``, ``<domain>/<video>.mp4``, ``metrics.json`` and ``frames.json``
             (``<domain>/<video>`` -> metric -> the values of its frames, null where a frame has none) go.
 
     Returns:
         What metrics.json holds: what :func:`summary` returns, 'checkpoint' and 'config'.
     """
-    checkpoint = find_checkpoint(checkpoint)
-    cfg.load_from, cfg.resume = str(checkpoint), False
+    cfg.load_from = checkpoint if is_url(checkpoint) else str(find_checkpoint(checkpoint))
+    cfg.resume = False
     runner = build_runner(cfg, ('test',))
     writer = PredictionWriterHook(str(out_dir))
     runner.register_hook(writer)
@@ -273,7 +281,7 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
         writer.abort(error)
         raise
     metrics = runner.test_evaluator.metrics
-    report = summary(metrics, mean) | {'checkpoint': str(checkpoint), 'config': str(cfg.filename)}
+    report = summary(metrics, mean) | {'checkpoint': cfg.load_from, 'config': str(cfg.filename)}
     if is_main_process():
         write_json(Path(out_dir) / 'frames.json', by_video(metrics, 'per_frame'))
         write_json(Path(out_dir) / 'metrics.json', report)

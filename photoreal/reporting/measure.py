@@ -24,6 +24,7 @@ from photoreal.registry import DATASETS
 from photoreal.reporting.build import build_report
 from photoreal.reporting.compare import Difference, compare
 from photoreal.reporting.runs import PerFrame, is_test_dir, read_test
+from photoreal.storage import is_url
 from photoreal.structures import FrameResult
 
 
@@ -33,7 +34,8 @@ def compare_predictions(cfg: Config, a: str | os.PathLike, b: str | os.PathLike,
 
     Args:
         cfg: A checked config.
-        a: A checkpoint, a work dir with one, or a folder of predictions ``<domain>/<video>/<name>.png``.
+        a: A checkpoint, a work dir with one, a URL of either, or a folder of predictions
+            ``<domain>/<video>/<name>.png``.
         b: The other.
         out: Where ``comparison.json`` goes; tests of checkpoints go to ``A/`` and ``B/`` in it. Where both are
             outputs of tests, their common report goes there as ``report.html``.
@@ -48,12 +50,12 @@ def compare_predictions(cfg: Config, a: str | os.PathLike, b: str | os.PathLike,
         CheckpointError: A checkpoint is missing, or is not one of the config's model.
     """
     out = Path(out)
-    subjects = {'A': Path(a), 'B': Path(b)}
+    subjects = {'A': a, 'B': b}
     measured: dict[str, PerFrame] = {}
     higher: frozenset[str] = frozenset()
     neutral: frozenset[str] = frozenset()
     for letter, subject in subjects.items():
-        if any((subject / domain).is_dir() for domain in DOMAINS):
+        if not is_url(subject) and any(Path(subject, domain).is_dir() for domain in DOMAINS):
             measured[letter], more, neither = measure_predictions(cfg, subject)
         else:
             subjects[letter] = _test(cfg, subject, out / letter)
@@ -66,8 +68,9 @@ def compare_predictions(cfg: Config, a: str | os.PathLike, b: str | os.PathLike,
         print_log(f'not compared, as it has no values of single frames: {", ".join(not_compared)}', logger='current')
     write_json(out / 'comparison.json', {'A': str(a), 'B': str(b), 'not_compared': not_compared,
                                          'rows': [{**asdict(row), 'better': row.better} for row in rows]})
-    if all(map(is_test_dir, subjects.values())):
-        build_report(list(subjects.values()), out / 'report.html')
+    folders = list(map(Path, subjects.values()))
+    if all(map(is_test_dir, folders)):
+        build_report(folders, out / 'report.html')
     return rows
 
 
@@ -82,7 +85,7 @@ def _metric_configs(cfg: Config) -> list[dict[str, Any]]:
     return cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
 
 
-def _test(cfg: Config, checkpoint: Path, out: Path) -> Path:
+def _test(cfg: Config, checkpoint: str | os.PathLike, out: Path) -> Path:
     cfg = copy.deepcopy(cfg)
     cfg.work_dir = str(out / 'log')
     cfg.experiment_name = f'compare_{out.name}'  # loggers are global: two of one name would write to one file
