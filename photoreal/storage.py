@@ -96,6 +96,21 @@ def is_folder(url: str) -> bool:
         return storage.info(root)['type'] == 'directory'
 
 
+def exists(url: str) -> bool:
+    """Whether there is a file or a folder at a URL.
+
+    Raises:
+        StorageError: That cannot be found out.
+    """
+    with explained(url):
+        storage, root = open_storage(url)
+        try:
+            storage.info(root)  # its own ``exists`` takes any error for a no
+        except FileNotFoundError:
+            return False
+        return True
+
+
 def fetch(url: str) -> Path:
     """A local copy of a file, or of a folder with all that is below it, brought up to date.
 

@@ -283,7 +283,7 @@ def _settings_faults(cfg: Any) -> list[str]:
 def _work_dir_faults(cfg: Any) -> list[str]:
     url = cfg.get('work_dir')
     return [f"work_dir='{url}': found a URL, and a run writes to a disk; choose a folder, and have its checkpoints "
-            f"copied: default_hooks.mirror=\"dict(type='MirrorHook', url='{url}')\""] if is_url(url) else []
+            f"copied: default_hooks.mirror=\"{{'type': 'MirrorHook', 'url': '{url}'}}\""] if is_url(url) else []
 
 
 @cache

@@ -21,11 +21,13 @@ from torch.utils.data import Dataset
 from photoreal.datasets.transforms import compute_map
 from photoreal.engine.agreement import greatest
 from photoreal.engine.checkpoint import load_weights
+from photoreal.engine.mirror import copy_of, mirror_of
 from photoreal.engine.optim import PartwiseOptimWrapperConstructor
-from photoreal.engine.resume import check_resumable, newest_of_all, read_for_all
+from photoreal.engine.resume import check_resumable, newest_of_all, newest_with_copy, read_for_all
 from photoreal.engine.schedule import ScheduleHook
 from photoreal.errors import CheckpointError, ConfigError, DataError, PhotorealError
 from photoreal.registry import DATASETS
+from photoreal.storage import is_url
 from photoreal.structures import PARTS
 
 _LISTED = 5  # faults of one kind, before they are only counted
@@ -75,8 +77,8 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
     with _naming('model'):
         model: nn.Module = MODELS.build(cfg.model)
     if cfg.get('load_from'):
-        if cfg.get('resume') and greatest(Path(cfg.load_from).is_dir()):
-            cfg.load_from = str(_newest(Path(cfg.load_from), model))
+        if cfg.get('resume'):
+            cfg.load_from = _newest(cfg, model)
         checkpoint = read_for_all(cfg.load_from)
         if cfg.get('resume'):
             check_resumable(checkpoint, model, cfg.load_from)
@@ -89,14 +91,22 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
                  {phase: _build_evaluator(cfg, phase) for phase in phases if phase != 'train'})
 
 
-def _newest(folder: Path, model: nn.Module) -> Path:
-    """The newest whole checkpoint in a folder; those that are not are named."""
-    path, faults = newest_of_all(folder, model)
+def _newest(cfg: Config, model: nn.Module) -> str:
+    """What a run goes on from: of a folder its newest whole checkpoint; those that are not are named.
+
+    Of the run's own work dir, which may be lost, it can be the copy in its mirror.
+    """
+    folder = Path(cfg.load_from)
+    url = mirror_of(cfg) if folder == Path(cfg.get('work_dir') or '') else None
+    if url is None and (is_url(cfg.load_from) or not greatest(folder.is_dir())):
+        return cfg.load_from
+    path, faults = newest_of_all(folder, model) if url is None else newest_with_copy(folder, copy_of(url), model)
     if path is None:
-        raise CheckpointError.from_faults(f'no checkpoint in {folder} can be resumed from:', faults)
+        where = folder if url is None else f'{folder} or {url}'
+        raise CheckpointError.from_faults(f'no checkpoint in {where} can be resumed from:', faults)
     for fault in faults:
         print_log(f'passed over: {fault}', level=logging.WARNING)
-    return path
+    return str(path)
 
 
 def loader_config(cfg: Config, phase: str, dataset: Dataset, **changes: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from torch import nn
 
 from photoreal.engine.agreement import done_by, gather
 from photoreal.engine.checkpoint import check_fit, find_checkpoint, read_checkpoint, read_meta
-from photoreal.errors import CheckpointError
+from photoreal.errors import CheckpointError, StorageError
+from photoreal.storage import exists
 from photoreal.structures import PARTS
 
 _NUMBERED = re.compile(r'iter_(\d+)\.pth')
@@ -70,6 +72,41 @@ def newest_of_all(folder: Path, model: nn.Module, until: float = math.inf,
     found = gather(None if path is None else (_time(path), path))
     newest = max(filter(None, found), default=(None, None))[1]
     return newest, list(dict.fromkeys(chain.from_iterable(gather(faults))))
+
+
+def whole_copy(url: str, model: nn.Module) -> tuple[str | None, str]:
+    """When a checkpoint at a URL was written, if a run of this model can go on from it; else None, and why it cannot.
+
+    Where there is none at all the reason is empty.
+    """
+    try:
+        if not exists(url):
+            return None, ''
+        checkpoint = read_checkpoint(url)
+        check_resumable(checkpoint, model, url)
+        check_fit(model, checkpoint['state_dict'], url)
+        return str(checkpoint['meta'].get('time', '')), ''
+    except (CheckpointError, StorageError) as error:
+        return None, str(error)
+
+
+def newest_with_copy(folder: Path, url: str, model: nn.Module) -> tuple[str | Path | None, list[str]]:
+    """As :func:`newest_of_all`, of a work dir and a copy of a checkpoint that is elsewhere.
+
+    Args:
+        folder: The work dir.
+        url: Of the copy; the main process alone asks for it.
+        model: What is trained.
+
+    Returns:
+        The path or the URL, or None, and for each newer one why it is passed over.
+    """
+    path, faults = newest_of_all(folder, model)
+    copied, fault = done_by(0, partial(whole_copy, url, model))
+    written = max(gather(_time(path) if path is not None and path.is_file() else ''))
+    if copied is not None and (path is None or copied > written):
+        return url, faults
+    return path, [*faults, *filter(None, [fault])]
 
 
 def read_for_all(path: str | Path) -> dict[str, Any]:

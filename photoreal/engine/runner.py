@@ -4,7 +4,7 @@ import copy
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 
 import photoreal
 from photoreal.datasets.writers import write_json
-from photoreal.engine.agreement import greatest
+from photoreal.engine.agreement import done_by, greatest
 from photoreal.engine.checkpoint import (
     FULL_DISK,
     LATEST,
@@ -31,6 +31,7 @@ from photoreal.engine.checkpoint import (
 from photoreal.engine.console import is_news
 from photoreal.engine.distributed import start_processes
 from photoreal.engine.hooks import PredictionWriterHook
+from photoreal.engine.mirror import copy_of, mirror_of
 from photoreal.engine.optim import lengthen_schedule
 from photoreal.engine.preflight import build_parts, loader_config
 from photoreal.engine.provenance import changes, describe_start, note_start
@@ -42,7 +43,7 @@ from photoreal.engine.resume import (
     restore_own_random_states,
 )
 from photoreal.errors import CheckpointError, Interrupted
-from photoreal.storage import is_url
+from photoreal.storage import exists, is_url
 from photoreal.validation import domains_of, runner_arguments
 
 
@@ -205,7 +206,8 @@ def resume_from(cfg: Config, checkpoint: str) -> None:
     """Make a run continue from a checkpoint, or with 'auto' from the newest whole one in its work_dir.
 
     With 'auto' a work_dir without any starts a new run, so that a scheduler can start and restart it by one command.
-    It may lie on the disk of one node alone: all processes go on from it, or none does.
+    It may lie on the disk of one node alone: all processes go on from it, or none does. Where the run has a mirror,
+    what lies there is looked at too.
 
     Args:
         cfg: The config; it is changed.
@@ -222,7 +224,9 @@ def resume_from(cfg: Config, checkpoint: str) -> None:
     if checkpoint != 'auto' and not greatest(path.exists()):
         raise CheckpointError(f'nothing to resume: there is no {path}; name a checkpoint, or leave its name out to '
                               'take the newest in the work dir')
-    if checkpoint != 'auto' or greatest(bool(numbered_checkpoints(path))):
+    url = mirror_of(cfg)
+    begun = checkpoint != 'auto' or greatest(bool(numbered_checkpoints(path)))
+    if begun or (url and done_by(0, partial(exists, copy_of(url)))):
         cfg.load_from, cfg.resume = str(path), True
     else:
         print_log(f'{path} holds no checkpoint yet: the run starts at its beginning', level=logging.WARNING)

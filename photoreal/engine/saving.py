@@ -50,8 +50,8 @@ class RunCheckpointHook(Hook):
         if is_main_process():
             for half in self.folder.glob('.*.tmp.pth'):
                 half.unlink()
-            if (self.folder / _name(runner.iter)).is_file():  # a kill may have come before its link was made
-                point_at(self.folder / LATEST, self.folder / _name(runner.iter))
+            if (self.folder / numbered_name(runner.iter)).is_file():  # a kill may have come before its link was made
+                point_at(self.folder / LATEST, self.folder / numbered_name(runner.iter))
             self._prune(runner)
         own = {metric: self._best_score(metric, runner.iter) for metric in self.save_best}
         self.scores = max(gather(own), key=lambda scores: [score is not None for score in scores.values()])
@@ -70,8 +70,8 @@ class RunCheckpointHook(Hook):
         hub = runner.message_hub
         kept = [n for n in hub.runtime_info.get('kept_checkpoints', []) if n != iteration]
         hub.update_info('kept_checkpoints', [*kept, iteration])
-        runner.logger.info(f'Saving {self.folder / _name(iteration)}')
-        runner.save_checkpoint(str(self.folder), _name(iteration), meta={'iter': iteration}, link=LATEST)
+        runner.logger.info(f'Saving {self.folder / numbered_name(iteration)}')
+        runner.save_checkpoint(str(self.folder), numbered_name(iteration), meta={'iter': iteration}, link=LATEST)
         self._saved = iteration
         self._prune(runner)
 
@@ -82,7 +82,7 @@ class RunCheckpointHook(Hook):
             return
         for iteration in kept[:-self.max_keep_ckpts]:
             if is_main_process():
-                (self.folder / _name(iteration)).unlink(missing_ok=True)
+                (self.folder / numbered_name(iteration)).unlink(missing_ok=True)
         runner.message_hub.update_info('kept_checkpoints', kept[-self.max_keep_ckpts:])
 
     # The best ones ----------------------------------------------------------------------------------------------
@@ -104,23 +104,20 @@ class RunCheckpointHook(Hook):
         return score > best if greater else score < best
 
     def _save_best(self, runner: Runner, metric: str) -> None:
-        name = f'{_stem(metric)}_{_name(runner.iter)}'
+        name = best_name(metric, runner.iter)
         runner.save_checkpoint(
             str(self.folder), name, save_optimizer=False, save_param_scheduler=False,
             meta={'iter': runner.iter, 'metric': metric, 'score': self.scores[metric]},
             link=BEST if metric == self.save_best[0] else None)
         runner.logger.info(f'The best {metric} so far, {self.scores[metric]:.4f}: saved {name}')
         if is_main_process():
-            for path in self._best_files(metric):
+            for path in best_files(self.folder, metric):
                 if path.name != name:
                     path.unlink()
 
-    def _best_files(self, metric: str) -> list[Path]:
-        return sorted(self.folder.glob(f'{_stem(metric)}_iter_*.pth'))
-
     def _best_score(self, metric: str, iteration: int) -> float | None:
         """The score of the best so far; what the run had reached after the checkpoint it goes on from is not known."""
-        for path in self._best_files(metric):
+        for path in best_files(self.folder, metric):
             try:
                 meta = read_meta(path)
             except CheckpointError:
@@ -130,8 +127,19 @@ class RunCheckpointHook(Hook):
         return None
 
 
-def _name(iteration: int) -> str:
+def numbered_name(iteration: int) -> str:
+    """The name of a checkpoint from which a run can go on."""
     return f'iter_{iteration}.pth'
+
+
+def best_name(metric: str, iteration: int) -> str:
+    """The name of the best weights by a metric."""
+    return f'{_stem(metric)}_{numbered_name(iteration)}'
+
+
+def best_files(folder: Path, metric: str) -> list[Path]:
+    """The best weights by a metric in a work dir: one file, but for a moment, or after a kill."""
+    return sorted(folder.glob(f'{_stem(metric)}_iter_*.pth'))
 
 
 def _stem(metric: str) -> str:

@@ -31,6 +31,7 @@ NOT_RUN = {  # pattern of a command -> why it is not run here
     r'python -m (?!photoreal( |$))': 'is a test run, or a program of an example; the tests of both run them',
     r'python \.\./': 'runs in the folder of an example, whose own test runs it',
     r'.*\bmake.sample': 'fetches a package; tests/tools/test_make_sample.py makes the sample without a network',
+    r'.*s3://': 'needs a bucket; tests/tools/test_urls.py and tests/engine/test_mirror.py have one',
     r'.*[|>&]': 'is more than one program',
     r'.*( \[|\.\.\.)': 'is a synopsis; its options are checked',
 }

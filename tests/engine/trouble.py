@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,23 @@ class SignalHook(Hook):
                        outputs: list | None = None) -> None:
         if self.validation and batch_idx + 1 == self.at and get_rank() == self.rank:
             os.kill(os.getpid(), getattr(signal, self.name))
+
+
+@HOOKS.register_module()
+class HaltHook(Hook):
+    """Wait at an iteration (1 first), to be killed there.
+
+    Args:
+        at: The iteration.
+    """
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
+        if runner.iter + 1 == self.at:
+            time.sleep(100)
 
 
 @LOSSES.register_module()
