@@ -23,6 +23,7 @@ import photoreal
 from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.sources import FolderSource, FrameSource
 from photoreal.datasets.writers import write_json
+from photoreal.errors import DataError
 
 FILE = 'run.json'
 
@@ -105,6 +106,26 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append(f"the run was started with seed {then['seed']}, and goes on with {now['seed']}: give it "
                      f"--seed {then['seed']}")
     return found
+
+
+def check_alike(starts: Sequence[Mapping[str, Any]]) -> None:
+    """Check that all processes of a run have the same videos, though each may read them from its own node's disk.
+
+    Args:
+        starts: What :func:`describe_start` said in each, by rank.
+
+    Raises:
+        DataError: They have not.
+    """
+    first = starts[0]
+    for rank, other in enumerate(starts):
+        for phase, data in other['data'].items():
+            own, its = (start['data'][phase].get('frames_of', start['data'][phase]) for start in (first, other))
+            if own != its:
+                differ = sorted(name for name in own.keys() | its.keys() if own.get(name) != its.get(name))
+                raise DataError(f"{phase}: process {rank} on {other['host']} finds {_counts(data)}, and process 0 on "
+                                f"{first['host']} {_counts(first['data'][phase])} (they differ in "
+                                f'{", ".join(differ[:3])}): give all nodes the same data')
 
 
 def _counts(data: Mapping[str, Any]) -> str:

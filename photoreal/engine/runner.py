@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 
 import photoreal
 from photoreal.datasets.writers import write_json
-from photoreal.engine.agreement import done_by, greatest
+from photoreal.engine.agreement import done_by, gather, greatest
 from photoreal.engine.checkpoint import (
     FULL_DISK,
     LATEST,
@@ -34,7 +34,7 @@ from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.mirror import copy_of, mirror_of
 from photoreal.engine.optim import lengthen_schedule
 from photoreal.engine.preflight import build_parts, loader_config
-from photoreal.engine.provenance import changes, describe_start, note_start
+from photoreal.engine.provenance import changes, check_alike, describe_start, note_start
 from photoreal.engine.resume import (
     gather_random_states,
     newest_of_all,
@@ -186,6 +186,7 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
     runner = VideoRunner(**sections, cfg=cfg)
     if 'train' in phases:
         runner.start = describe_start(cfg, runner.seed, parts.datasets)
+        check_alike(gather(runner.start))
     for line in parts.describe().splitlines():
         runner.logger.info(line)
     return runner

@@ -14,7 +14,8 @@ import torch
 import photoreal
 from photoreal.config import load_config, use_seed
 from photoreal.datasets.clips import ClipDataset
-from photoreal.engine.provenance import _git, changes, fingerprints
+from photoreal.engine.provenance import _git, changes, check_alike, fingerprints
+from photoreal.errors import DataError
 from tests import tiny
 from tests.conftest import Run
 from tests.engine.trouble import last
@@ -53,6 +54,18 @@ def test_revision_and_changes_of_the_code(tmp_path: Path) -> None:
     installed.parent.mkdir()
     installed.touch()
     assert _git(installed) is None
+
+
+def test_nodes_with_other_data_are_told_apart(tiny_data: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_data, tmp_path / 'copy'))
+    starts = [dict(host=f'node{i}', data=dict(train=data_of(root))) for i, root in enumerate([tiny_data, copy])]
+    check_alike(starts)
+    (copy / 'train/real/road/frames/007.png').unlink()
+    (copy / 'train/real/road/segmentation/007.png').unlink()
+    starts[1]['data'] = dict(train=data_of(copy))
+    with pytest.raises(DataError, match=r'train: process 1 on node1 finds 2 videos, 15 frames, .* and process 0 on '
+                                        r'node0 2 videos, 16 frames, .*differ in real/road\): give all nodes the same'):
+        check_alike(starts)
 
 
 def test_data_that_changes_has_another_fingerprint(tiny_data: Path, tmp_path: Path) -> None:
