@@ -30,7 +30,8 @@ _PACKAGES = {'s3': 's3fs', 's3a': 's3fs', 'gs': 'gcsfs', 'gcs': 'gcsfs', 'az': '
              'abfss': 'adlfs', 'oci': 'ocifs', 'oss': 'ossfs', 'http': 'aiohttp', 'https': 'aiohttp',
              'sftp': 'paramiko', 'ssh': 'paramiko', 'smb': 'smbprotocol', 'hf': 'huggingface_hub'}
 _OBJECT_STORES = {'s3', 's3a', 'gs', 'gcs', 'az', 'abfs', 'abfss', 'oci', 'oss', 'tos', 'hf'}
-_STAMPS = ('ETag', 'etag', 'md5Hash', 'mtime', 'LastModified', 'last_modified', 'updated', 'modify', 'created')
+_STAMPS = ('ETag', 'etag', 'md5Hash', 'mtime', 'LastModified', 'Last-Modified', 'last_modified', 'updated', 'modify',
+           'created')
 _CHUNK = 256  # files that are asked for together
 _REPORT = 30  # seconds between two lines about a long transfer
 
@@ -122,13 +123,17 @@ def fetch(url: str) -> Path:
 
     Raises:
         ConfigError: fsspec knows no such scheme, or a package for it is missing.
-        StorageError: There is nothing, it cannot be reached, it changes meanwhile, or there is no room for it.
+        StorageError: There is nothing, it cannot be reached, it changes meanwhile, or there is no room for a copy.
     """
     url = url.rstrip('/')
     parts = urlsplit(url)
-    cache = Path(os.environ.get(CACHE) or '~/.cache/photoreal').expanduser()
+    cache = Path(os.environ.get(CACHE) or os.path.expanduser('~/.cache/photoreal'))
     home = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f'{url}: no place for a copy: {cache}: {error.strerror}; set {CACHE} to a folder that can '
+                           'be written') from error
     copy = home / (PurePosixPath(parts.path).name or parts.netloc or 'root')
     with explained(url), FileLock(home / 'lock'):
         storage, root = open_storage(url)
@@ -174,7 +179,7 @@ def _is_object_store(storage: AbstractFileSystem) -> bool:
 class _Remote(NamedTuple):
     path: str  # in its file system
     size: int | None  # bytes; None: the server does not say
-    stamp: str  # another one when it is written anew
+    stamp: str  # another one when it is written anew; empty: the server does not say
 
 
 class _Manifest:
@@ -190,8 +195,8 @@ class _Manifest:
             self._known[name] = size, stamp
 
     def has(self, name: str, remote: _Remote, path: Path) -> bool:
-        """Whether a file is there as it is in the storage."""
-        return self._known.get(name) == remote[1:] and path.is_file() and \
+        """Whether a file is there as it is in the storage; where nothing but its size is told, nobody knows."""
+        return bool(remote.stamp) and self._known.get(name) == remote[1:] and path.is_file() and \
             remote.size in (None, path.stat().st_size)
 
     def add(self, fetched: Mapping[str, _Remote]) -> None:

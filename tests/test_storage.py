@@ -1,10 +1,14 @@
 """What lies at a URL comes into the cache whole, once, and is brought up to date by what has changed."""
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import fsspec
 import pytest
@@ -79,6 +83,15 @@ def test_folder_is_copied_and_brought_up_to_date(place: str, cache: Path, capsys
     assert (copy / 'train/a/1.png').stat().st_mtime_ns == before['train/a/1.png']
 
 
+def test_what_others_write_is_seen(server: None) -> None:
+    """fsspec remembers listings; who else writes does so behind its back."""
+    url, other = f'{buckets.URL}/shared', fsspec.filesystem('s3', skip_instance_cache=True)
+    put(url, a_png=b'one')
+    assert tiny.files(fetch(url)) == {'a.png': b'one'} and not storage.exists(f'{url}/b.png')
+    other.pipe_file(f'{buckets.BUCKET}/shared/b.png', b'two')
+    assert tiny.files(fetch(url)) == {'a.png': b'one', 'b.png': b'two'} and storage.exists(f'{url}/b.png')
+
+
 def test_file_is_copied_and_copied_anew_when_it_has_changed(place: str) -> None:
     put(place, run__latest_pth=b'first')
     copy = fetch(f'{place}/run/latest.pth')
@@ -123,6 +136,20 @@ def test_transfer_that_was_killed_goes_on(monkeypatch: pytest.MonkeyPatch, place
     fetch(place)
     assert asked == [2, 2, 0, 2, 2]
     assert tiny.files(copy) == {f'f{i}.png': b'x' * (i + 1) for i in range(6)}
+
+
+def test_file_of_a_web_server(tmp_path: Path) -> None:
+    path = tmp_path / 'www/model.bin'
+    path.parent.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(path.parent))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for data, date in ((b'first', 1e9), (b'other', 2e9)):  # of the same size; it gives dates, and no ETag
+            path.write_bytes(data)
+            os.utime(path, (date, date))
+            copy = fetch(f'http://127.0.0.1:{server.server_port}/model.bin?signature=1')
+            assert copy.name == 'model.bin' and copy.read_bytes() == data
+        server.shutdown()
 
 
 @pytest.mark.parametrize('place', ['s3', 'file'], indirect=True)
@@ -172,6 +199,13 @@ def test_no_room(monkeypatch: pytest.MonkeyPatch, place: str, cache: Path) -> No
     with pytest.raises(StorageError, match=f'{place}: no room for a copy: it needs 0.0 MB more, and 0.0 MB are free in '
                                            f'{cache}. Free some space, or set PHOTOREAL_CACHE'):
         fetch(place)
+
+
+def test_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv(storage.CACHE, str(tmp_path / 'file/cache'))
+    with pytest.raises(StorageError, match=f'no place for a copy: {tmp_path}/file/cache: Not a directory; set PHOTO'):
+        fetch('memory://place')
 
 
 def test_names_that_lead_out_of_the_folder(tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 import fsspec
 import pytest
 import torch
+from torch.distributed.elastic.utils.distributed import get_free_port
 
 from photoreal.engine import mirror
 from photoreal.errors import ConfigError, StorageError
 from photoreal.storage import CACHE
 from tests import buckets, tiny
 from tests.conftest import Run
+from tests.engine.test_nodes import train as train_on_nodes
 from tests.engine.test_stopping import PARTS
 from tests.engine.trouble import IMPORT, last
 
@@ -182,6 +184,20 @@ def test_processes_on_a_server(trained: Run, tmp_path: Path, tiny_data: Path) ->
     for part in PARTS:
         assert tiny.equal(last(tmp_path / 'second')[part], last(trained.work_dir)[part]), part
     assert (tmp_path / 'second/metrics.json').read_text() == (trained.work_dir / 'metrics.json').read_text()
+
+
+@pytest.mark.slow
+def test_two_nodes_without_a_disk_in_common(trained: Run, tmp_path: Path) -> None:
+    disks = [tmp_path / 'first', tmp_path / 'second']
+    meet = [f'--node_rank={rank} --master_addr=127.0.0.1 --master_port={port}'.split()
+            for port in [get_free_port()] for rank in range(2)]
+    with buckets.serve():
+        fsspec.filesystem('s3').put_file(str(trained.work_dir / 'iter_2.pth'), f'{buckets.BUCKET}/run/latest.pth')
+        printed = train_on_nodes(
+            trained.config, disks, '--resume', '--cfg-options', 'train_cfg.max_iters=3',
+            f"default_hooks.mirror={{'type': 'MirrorHook', 'url': '{buckets.URL}/run'}}", rendezvous=meet)
+    assert f'Loaded checkpoint {buckets.URL}/run/latest.pth' in printed[0] and 'Iter(train) [2/3]' not in printed[0]
+    assert last(disks[0])['meta']['iter'] == 3 and not list(disks[1].glob('*.pth'))
 
 
 @pytest.mark.slow
