@@ -26,6 +26,11 @@ def greatest(value: int) -> int:
     return int(shared)
 
 
+def wait_for_all() -> None:
+    """Go on when all processes have come here; to be called by all of them."""
+    greatest(0)
+
+
 def gather(value: T) -> list[T]:
     """All processes' values, by rank; to be called by all of them."""
     values = [value] * get_world_size()

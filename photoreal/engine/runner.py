@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 
 import photoreal
 from photoreal.datasets.writers import write_json
-from photoreal.engine.agreement import done_by, gather, greatest
+from photoreal.engine.agreement import done_by, gather, greatest, wait_for_all
 from photoreal.engine.checkpoint import (
     FULL_DISK,
     LATEST,
@@ -258,6 +258,7 @@ def train(cfg: Config) -> VideoRunner:
         raise CheckpointError(f'no room to write {error.filename or "the log"} in {cfg.work_dir}: {error.strerror}. '
                               'Free some space and go on from the last checkpoint with --resume') from error
     if runner.train_loop.stopped_by:
+        wait_for_all()  # launchers kill the others when one ends so, and the main one may still be copying
         raise Interrupted(runner.train_loop.stopped_by, f'stopped after iteration {runner.iter}, which is saved in '
                           f'{cfg.work_dir}; go on with --resume')
     return runner

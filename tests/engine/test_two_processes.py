@@ -31,12 +31,15 @@ def straight(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize(('name', 'code', 'saved'), [('SIGTERM', 143, 3), ('SIGKILL', -9, 2)])
 def test_run_of_two_processes_that_is_stopped_ends_as_one_that_was_not(
         straight: Run, tiny_data: Path, tmp_path: Path, name: str, code: int, saved: int) -> None:
-    stopped = tiny.write_config(tmp_path / 'stopped.py', tiny_data, stop_text(at=3, name=name, rank=1))
+    stopped = tiny.write_config(tmp_path / 'stopped.py', tiny_data, stop_text(at=3, name=name, rank=1) +
+                                "custom_hooks.append(dict(type='LateHook'))")
     began = time.monotonic()
     ended = train(stopped, tmp_path / 'run')  # one process hears of it
     assert ended.code != 0 and time.monotonic() - began < 60
     assert f'exitcode  : {code} ' in ended.err, ended.err
     assert last(tmp_path / 'run')['meta']['iter'] == saved
+    # A launcher kills the others as soon as one ends so: it must not end before them.
+    assert (tmp_path / 'run/late.txt').exists() == (name == 'SIGTERM')
     ended = train(straight.config, tmp_path / 'run', '--resume')
     assert ended.code == 0, ended.err
     for part in PARTS:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, master_only
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from mmengine.registry import HOOKS
@@ -66,6 +66,16 @@ class HaltHook(Hook):
                          outputs: dict | None = None) -> None:
         if runner.iter + 1 == self.at:
             time.sleep(100)
+
+
+@HOOKS.register_module()
+class LateHook(Hook):
+    """Leaves a file when all is done, some seconds after the other processes, as an upload may."""
+
+    @master_only
+    def after_run(self, runner: Runner) -> None:
+        time.sleep(3)
+        (Path(runner.work_dir) / 'late.txt').touch()
 
 
 @LOSSES.register_module()
