@@ -25,6 +25,8 @@ def recompute(net: nn.Module) -> None:
 def compile_parts(net: nn.Module) -> None:
     """Have torch.compile make each part faster when it is first called; the names of weights stay as they are."""
     for part in _parts(net):
+        if all(type(module).__module__.startswith('torch.') for module in part.modules()):
+            part.__class__ = _framed(type(part))
         part.compile()
 
 
@@ -35,6 +37,17 @@ def _parts(net: nn.Module) -> Iterator[nn.Module]:
             yield from _parts(child)
         elif next(child.parameters(), None) is not None:
             yield child
+
+
+@cache
+def _framed(kind: type[nn.Module]) -> type[nn.Module]:
+    """A kind whose forward is a function of this package: torch.compile passes over those of torch itself."""
+    class Framed(kind):
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return super().forward(*args, **kwargs)
+
+    Framed.__name__ = Framed.__qualname__ = kind.__name__
+    return Framed
 
 
 @cache

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from photoreal.registry import GENERATORS
+from photoreal.models.discriminators import Discriminator
+from photoreal.registry import DISCRIMINATORS, GENERATORS
+from photoreal.structures import Score
 from tests.models.helpers import Mixer, build, clips, moved, weights, wrappers
 
 FRNET = dict(type='FRNet', mid_channels=8, num_blocks=4, flow_channels=4)
@@ -60,12 +62,39 @@ def test_copies_of_a_checkpointed_generator_have_weights_of_their_own():
 @pytest.mark.slow
 @pytest.mark.filterwarnings('ignore')  # of torch's own compiler
 @pytest.mark.skipif(not (shutil.which('g++') or shutil.which('clang++')), reason='no C++ compiler')
-def test_compiled_parts_learn_the_same():
+@pytest.mark.parametrize('checkpointing', [False, True])
+def test_compiled_parts_learn_the_same(checkpointing):
     torch._dynamo.reset()
     counters = torch._dynamo.utils.counters
     counters.clear()
-    eager, compiled = (build(generator=dict(type='Stack'), compile=both, checkpointing=both) for both in (False, True))
+    eager, compiled = (build(generator=dict(type='Stack'), compile=compile, checkpointing=compile and checkpointing)
+                       for compile in (False, True))
     for expected, found in zip(steps(eager), steps(compiled), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     assert counters['stats']['unique_graphs'] >= 1 and not counters['graph_break']
     assert list(compiled.state_dict()) == list(eager.state_dict())
+
+
+@DISCRIMINATORS.register_module()
+class Patches(Discriminator):
+    """A discriminator of one part."""
+
+    def __init__(self, in_channels, scale):
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(3, 1, 3), nn.Softplus())
+
+    def forward(self, clip, context):
+        return [Score(self.conv(clip.flatten(0, 1)))]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.skipif(not (shutil.which('g++') or shutil.which('clang++')), reason='no C++ compiler')
+def test_penalty_of_gradients_goes_along_with_compiled_parts():
+    torch._dynamo.reset()
+    losses = dict(adversarial=dict(type='AdversarialLoss'), r1=dict(type='R1Loss', every=1))
+    eager, compiled = (build(losses, 'Patches', dict(type='Stack'), compile=both) for both in (False, True))
+    logs = [model.train_step(clips(), wrappers(model)) for model in (eager, compiled)]
+    torch.testing.assert_close(logs[1]['d_total'], logs[0]['d_total'])
+    for name, weight in eager.discriminator.named_parameters():
+        torch.testing.assert_close(compiled.discriminator.get_parameter(name), weight, rtol=1e-4, atol=1e-5)

@@ -19,7 +19,7 @@ class R1Loss(Loss):
     Args:
         weight: The published gamma / 2.
         every: Steps of training from one penalty to the next, which is scaled by as much; they are counted in the
-            checkpoint.
+            checkpoint, and with ``model.micro_batches`` each part is one.
 
     Raises:
         ConfigError: ``every`` is below 1.
@@ -41,7 +41,8 @@ class R1Loss(Loss):
         if not due:
             return target.new_zeros(())
         clip = target.detach().requires_grad_()
-        logits = sum(wide(score.logits).sum() for score in judge(clip))
+        with torch.compiler.set_stance('force_eager'):  # the gradients of compiled networks have no gradients
+            logits = sum(wide(score.logits).sum() for score in judge(clip))
         [gradient] = torch.autograd.grad(logits, clip, create_graph=True)
         return self.weight * self.every * gradient.square().flatten(1).sum(1).mean()
 
