@@ -152,14 +152,18 @@ class ClipDataset(Dataset):
         """Clips an epoch."""
         return int(self._ends[-1])
 
-    def describe(self, k: int) -> ClipChoice:
-        """What item k is, without reading it."""
-        length = self.clip_length
+    def describe(self, item: int | tuple[int, int]) -> ClipChoice:
+        """What an item is, without reading it."""
+        k, length = self._parse(item)
         video, plan, params = self._draw(k, length)
         still, moving = len(plan.indices) == 1, len(plan.windows) > 1
         return ClipChoice(video, plan.indices * length if still else plan.indices,
                           plan.windows if moving else plan.windows * length, plan.flip, params,
                           self.input_styles.draw(self._rng(k, 2))[0])
+
+    def _parse(self, item: int | tuple[int, int]) -> tuple[int, int]:
+        """A clip's number and its frames."""
+        return item if isinstance(item, tuple) else (item, self.clip_length)
 
     def _draw(self, k: int, length: int) -> tuple[VideoRecord, _Plan, dict[str, dict[str, Any]]]:
         if k < 0:
@@ -176,7 +180,7 @@ class ClipDataset(Dataset):
 
     def __getitem__(self, item: int | tuple[int, int]) -> ClipItem:
         """A clip by its number, or by its number and how many frames it is to have."""
-        k, length = item if isinstance(item, tuple) else (item, self.clip_length)
+        k, length = self._parse(item)
         video, plan, params = self._draw(k, length)
         maps, target = self._compute(video, plan, params, self._rng(k, 2))
         for name, modality in self.modalities.items():

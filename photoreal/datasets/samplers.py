@@ -58,8 +58,11 @@ class ClipSampler(Sampler[int]):
         self.rank, self.world_size = get_dist_info()
 
     def __iter__(self) -> Iterator[int | tuple[int, int]]:
-        for k in clip_indices(self.start, self.rank, self.world_size):
-            yield k if self.clip_length is None else (k, self.clip_length(k))
+        return map(self.item, clip_indices(self.start, self.rank, self.world_size))
+
+    def item(self, k: int) -> int | tuple[int, int]:
+        """What clip ``k`` is asked of the dataset by."""
+        return k if self.clip_length is None else (k, self.clip_length(k))
 
     def __len__(self) -> int:
         """Clips of one epoch on this rank; iteration goes on beyond it."""

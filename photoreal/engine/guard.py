@@ -148,10 +148,10 @@ def _account(runner: Runner, numbers: dict[str, float], wrong: list[str]) -> str
 
 
 def _clips(runner: Runner) -> str:
-    dataset, numbers = runner.train_dataloader.dataset, runner.train_loop.clips()
+    dataset, items = runner.train_dataloader.dataset, runner.train_loop.clips()
     kinds = [kind for kind in (dataset, getattr(dataset, 'virtual', None)) if hasattr(kind, 'describe')]
     if not kinds:  # a dataset of another package
-        return ', '.join(f'number {number}' for number in numbers)
-    choices = [kind.describe(number) for kind in kinds for number in numbers]
+        return ', '.join(f'number {item}' for item in items)
+    choices = [kind.describe(item) for kind in kinds for item in items]
     return ', '.join(f'{choice.video.frames.where(choice.indices[0])} to '
                      f'{choice.video.frames.names[choice.indices[-1]]}' for choice in choices)

@@ -86,10 +86,11 @@ class ClipTrainLoop(IterBasedTrainLoop):
         """The number of the first clip of this iteration, over all processes."""
         return self._iter * self.dataloader.batch_size * self.dataloader.sampler.world_size
 
-    def clips(self) -> list[int]:
-        """The numbers of the clips that this process has in the current iteration."""
+    def clips(self) -> list[int | tuple[int, int]]:
+        """What the dataset is asked for the clips by that this process has in the current iteration."""
         sampler, size = self.dataloader.sampler, self.dataloader.batch_size
-        return list(islice(clip_indices(self._first_clip(), sampler.rank, sampler.world_size), size))
+        numbers = islice(clip_indices(self._first_clip(), sampler.rank, sampler.world_size), size)
+        return [sampler.item(number) for number in numbers]
 
     def _is_validation_due(self) -> bool:
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters

@@ -1,6 +1,7 @@
 """Checkpoints are whole or absent, run nothing that is inside, and are refused with a reason."""
 
 import ast
+import json
 import os
 import resource
 import subprocess
@@ -289,6 +290,7 @@ def test_run_on_a_full_disk_ends_with_one_message_and_goes_on_when_there_is_room
     assert (work_dir / 'iter_2.pth').read_bytes() == whole and not (work_dir / 'iter_4.pth').exists()
     again = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['train_cfg.max_iters=4'])
     assert again.code == 0, again.err
+    assert [entry['iter'] for entry in json.loads((work_dir / 'metrics.json').read_text())] == [2, 4]  # each once
     ends = [read_checkpoint(folder / 'iter_4.pth') for folder in (work_dir, trained.work_dir)]
     for part in ('state_dict', 'optimizer', 'param_schedulers', 'random_states'):
         assert tiny.equal(ends[0][part], ends[1][part]), part

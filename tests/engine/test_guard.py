@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from photoreal.config import load_config
 from photoreal.engine.guard import GuardedOptimWrapper, NonFiniteGuardHook
 from photoreal.engine.optim import AutocastOptimWrapper
 from photoreal.errors import ConfigError
+from photoreal.registry import DATASETS
 from tests import tiny
 from tests.engine.trouble import IMPORT, last
 
@@ -104,6 +106,22 @@ def test_iteration_is_left_out_and_named(tiny_data: Path, tmp_path: Path, fault:
     assert 'g_grad_norm: ' in ended.out and 'd_grad_norm: ' in ended.out
 
 
+def test_clips_that_are_named_are_those_of_the_iteration(tiny_data: Path, tmp_path: Path) -> None:
+    schedule = "default_hooks.schedule={'type': 'ScheduleHook', 'clip_length': [(0, 2)]}"
+    ended = run(tmp_path, tiny_data, 'limit=2', schedule, 'train_cfg.max_iters=2', 'train_cfg.val_interval=9',
+                first=2, final=2)
+    dataset = DATASETS.build(load_config(tmp_path / 'faulty.py').train_dataloader.dataset)
+    choices = [dataset.describe((k, 2)) for k in (2, 3)]
+    assert ended.code == 0 and ', '.join(
+        f'{choice.video.path}/frames/{choice.indices[0]:03d}.png to {choice.indices[1]:03d}' for choice in choices
+    ) in ended.out
+
+
+def test_iterations_that_are_not_in_a_row_do_not_end_the_run(tiny_data: Path, tmp_path: Path) -> None:
+    ended = run(tmp_path, tiny_data, 'limit=2', 'train_cfg.val_interval=9', first=2, final=4, every=2)
+    assert ended.code == 0 and '1 in a row, 2 in all' in ended.out
+
+
 def test_what_is_kept_beside_the_weights_is_put_back_whole(tiny_data: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(tiny_data, tmp_path / 'data'))
     shutil.copytree(data / 'val/virtual/game', data / 'train/virtual/town')
@@ -137,6 +155,27 @@ def test_run_is_set_back_and_goes_on_with_other_clips(tiny_data: Path, tmp_path:
     assert [int(checkpoint['optimizer']['generator']['state'][0]['step']) for checkpoint in kept] == [2, 2, 3]
     rates = [checkpoint['optimizer']['generator']['param_groups'][0]['lr'] for checkpoint in kept]
     assert rates == [1e-4 / 8, 1e-4 / 16, 1e-4 / 16]  # the schedule is where it would be; it has no last step
+
+
+def test_weights_and_optimizer_of_a_run_that_is_set_back_are_those_of_its_checkpoint(tiny_data: Path,
+                                                                                     tmp_path: Path) -> None:
+    ended = run(tmp_path, tiny_data, "limit=2, then='rollback'", 'train_cfg.max_iters=6', 'train_cfg.val_interval=9',
+                first=4, final=6)  # it learns from iteration 3, and from none after it
+    assert ended.code == 0, ended.err
+    kept = [torch.load(tmp_path / f'run/iter_{n}.pth', weights_only=True) for n in (2, 4, 6)]
+    weights = [{name: value for name, value in checkpoint['state_dict'].items() if name.startswith('generator.')}
+               for checkpoint in kept]
+    states = [checkpoint['optimizer']['generator']['state'] for checkpoint in kept]
+    assert tiny.equal(weights[2], weights[0]) and not tiny.equal(weights[1], weights[0])
+    assert tiny.equal(states[2], states[0]) and not tiny.equal(states[1], states[0])
+
+
+@pytest.mark.parametrize(('interval', 'found'), [
+    (1, 'The run was set back 2 times'), (2, 'There is no checkpoint from before')])
+def test_run_is_not_set_back_for_ever(tiny_data: Path, tmp_path: Path, interval: int, found: str) -> None:
+    ended = run(tmp_path, tiny_data, "limit=1, then='rollback', max_rollbacks=2", 'train_cfg.max_iters=9',
+                'train_cfg.val_interval=99', f'default_hooks.checkpoint.interval={interval}', first=3, final=9)
+    assert ended.code == 1 and found in ended.err
 
 
 def test_run_without_a_sound_checkpoint_cannot_be_set_back(tiny_data: Path, tmp_path: Path) -> None:

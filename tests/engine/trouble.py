@@ -96,14 +96,15 @@ class FaultyLoss(AdversarialLoss):
         final: Iteration up to which it does.
         fault: 'loss', 'gradient' (the loss itself is 0) or, of the discriminator, 'discriminator'.
         rank: Of the only process where it does; None: on all.
+        every: From one such iteration to the next.
     """
 
-    def __init__(self, first: int, final: int, fault: str = 'loss', rank: int | None = None) -> None:
+    def __init__(self, first: int, final: int, fault: str = 'loss', rank: int | None = None, every: int = 1) -> None:
         super().__init__('vanilla', 1.0)
-        self.first, self.final, self.fault, self.rank = first, final, fault, rank
+        self.iterations, self.fault, self.rank = range(first, final + 1, every), fault, rank
 
     def _is_faulty(self) -> bool:
-        return self.first <= iteration() <= self.final and self.rank in (None, get_rank())
+        return iteration() in self.iterations and self.rank in (None, get_rank())
 
     def forward(self, context: ClipContext) -> Tensor:
         nought = context.pred.mean() * 0
