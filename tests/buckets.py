@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from unittest import mock
+from urllib.request import Request, urlopen
 
 import fsspec
 import s3fs
@@ -22,6 +23,8 @@ def serve() -> Iterator[Mapping[str, str]]:
     server.start()
     try:
         with _reached_at(*server.get_host_and_port()) as environment:
+            # What an earlier server of this process was given is still there.
+            urlopen(Request(f'{environment["AWS_ENDPOINT_URL"]}/moto-api/reset', method='POST')).close()
             fsspec.filesystem('s3').mkdir(BUCKET)
             yield environment
     finally:

@@ -9,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -195,7 +196,7 @@ def test_denied() -> None:
 
 def test_no_room(monkeypatch: pytest.MonkeyPatch, place: str, cache: Path) -> None:
     put(place, a_png=b'x' * 1000)
-    monkeypatch.setattr(shutil, 'disk_usage', lambda path: shutil._ntuple_diskusage(1000, 500, 500))
+    monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=500))
     with pytest.raises(StorageError, match=f'{place}: no room for a copy: it needs 0.0 MB more, and 0.0 MB are free in '
                                            f'{cache}. Free some space, or set PHOTOREAL_CACHE'):
         fetch(place)

@@ -1,22 +1,25 @@
 """Copies of a run's checkpoints in object storage, or wherever else fsspec reaches, from which a run can go on."""
 
+import logging
 import os
 import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from logging import Logger
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from photoreal.datasets.writers import atomic_path
+from photoreal.engine.agreement import done_by
 from photoreal.engine.checkpoint import BEST, LATEST, point_at, read_meta
 from photoreal.engine.saving import best_files, best_name, numbered_name
-from photoreal.errors import StorageError
+from photoreal.errors import CheckpointError, StorageError
 from photoreal.storage import exists, explained, fetch, open_storage, upload
 
 _METRICS = 'metrics.json'
@@ -55,9 +58,11 @@ class MirrorHook(Hook):
         self._tried: dict[str, File] = {}
         self._copied: dict[str, File] = {}  # the thread's, while it runs
 
-    @master_only
     def before_run(self, runner: Runner) -> None:
         """Put what a run that goes on from its copy had beside its checkpoint where the other hooks look for it."""
+        done_by(0, partial(self._restore, runner))
+
+    def _restore(self, runner: Runner) -> None:
         folder = Path(runner.work_dir)
         shutil.rmtree(folder / _SNAPSHOT, ignore_errors=True)  # of a process that was killed
         if runner.cfg.get('resume') and str(runner.cfg.load_from).rstrip('/') in (self.url, copy_of(self.url)):
@@ -107,7 +112,7 @@ class MirrorHook(Hook):
         if running is not None:
             running.result()
 
-    def _copy(self, snapshot: Path, new: dict[str, File], logger: Logger) -> None:
+    def _copy(self, snapshot: Path, new: dict[str, File], logger: logging.Logger) -> None:
         start, copied, failed = time.monotonic(), [], {}
         for name, file in new.items():
             try:
@@ -122,7 +127,7 @@ class MirrorHook(Hook):
         if failed:
             logger.warning(f'not copied, and the run goes on: {", ".join(failed)}: {next(iter(failed.values()))}')
 
-    def _look(self, logger: Logger) -> None:
+    def _look(self, logger: logging.Logger) -> None:
         """At the start, so that what is wrong is told then, and not when the first checkpoint is copied."""
         try:
             if exists(copy_of(self.url)):
@@ -152,7 +157,7 @@ def restore(url: str, folder: Path) -> None:
 
     Raises:
         StorageError: It cannot be reached.
-        CheckpointError: What lies there cannot be read.
+        CheckpointError: The checkpoint cannot be read.
     """
     latest = fetch(copy_of(url))
     path = folder / numbered_name(read_meta(latest)['iter'])
@@ -161,13 +166,21 @@ def restore(url: str, folder: Path) -> None:
     if exists(f'{url}/{_METRICS}'):
         _link(fetch(f'{url}/{_METRICS}'), folder / _METRICS)
     if exists(f'{url}/{BEST}'):
-        best = fetch(f'{url}/{BEST}')
+        _restore_best(f'{url}/{BEST}', folder)
+
+
+def _restore_best(url: str, folder: Path) -> None:
+    best = fetch(url)
+    try:
         meta = read_meta(best)
-        for stale in best_files(folder, meta['metric']):
-            stale.unlink()
-        path = folder / best_name(meta['metric'], meta['iter'])
-        _link(best, path)
-        point_at(folder / BEST, path)
+        metric, name = meta['metric'], best_name(meta['metric'], meta['iter'])
+    except (CheckpointError, KeyError) as error:  # a run can do without
+        print_log(f'passed over: {url}: it is no best checkpoint of a run ({error})', 'current', logging.WARNING)
+        return
+    for stale in best_files(folder, metric):
+        stale.unlink()
+    _link(best, folder / name)
+    point_at(folder / BEST, folder / name)
 
 
 def _found(folder: Path) -> dict[str, File]:

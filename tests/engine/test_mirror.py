@@ -206,8 +206,11 @@ def test_start_on_what_another_run_has_left_is_warned_of(config: Path, bucket: f
     bucket.pipe_file('/bucket/run/latest.pth', b'of another')
     ended = train(config, tmp_path / 'run', iterations=2)
     assert ended.code == 0 and 'latest.pth is of another run, or another start of this one, and will be' in ended.out
+    bucket.pipe_file('/bucket/run/best.pth', b'torn')
+    shutil.rmtree(tmp_path / 'run')
     again = train(config, tmp_path / 'run', '--resume', iterations=3)
     assert again.code == 0 and 'of another run' not in again.out
+    assert 'passed over: memory://bucket/run/best.pth: it is no best checkpoint of a run' in again.out
 
 
 def test_dry_run_writes_nothing(config: Path, trained: Run, bucket: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
