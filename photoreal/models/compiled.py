@@ -5,6 +5,7 @@ from torch import Tensor
 from torch._inductor import config as inductor_config
 
 from photoreal.models.generators import Generator, State
+from photoreal.models.regions import check_compiler
 
 
 class CompiledGenerator:
@@ -16,10 +17,14 @@ class CompiledGenerator:
 
     Args:
         generator: In evaluation mode, on its device; its weights must not change any more.
+
+    Raises:
+        ConfigError: There is nothing to compile with.
     """
 
     def __init__(self, generator: Generator) -> None:
         self.generator, self.scale = generator, generator.scale
+        check_compiler(next(generator.parameters()).device.type)
         self._step = torch.compile(generator.step, dynamic=False)
 
     def init_state(self, condition: Tensor) -> State:

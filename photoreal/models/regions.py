@@ -4,12 +4,16 @@ The parts of a network are the modules that it calls itself. A generator calls t
 this depends on the clip's length, and a generator of another package needs to know nothing of it.
 """
 
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from mmengine.device import get_device
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+from photoreal.errors import ConfigError
 
 
 def recompute(net: nn.Module) -> None:
@@ -23,11 +27,30 @@ def recompute(net: nn.Module) -> None:
 
 
 def compile_parts(net: nn.Module) -> None:
-    """Have torch.compile make each part faster when it is first called; the names of weights stay as they are."""
+    """Have torch.compile make each part faster when it is first called; the names of weights stay as they are.
+
+    Raises:
+        ConfigError: There is nothing to compile with.
+    """
+    check_compiler(get_device())
     for part in _parts(net):
         if all(type(module).__module__.startswith('torch.') for module in part.modules()):
             part.__class__ = _framed(type(part))
         part.compile()
+
+
+def check_compiler(device: str) -> None:
+    """See that torch.compile finds what it needs on a CPU.
+
+    Raises:
+        ConfigError: There is no C++ compiler.
+    """
+    from torch._inductor import config  # takes a second
+    names = [name for name in config.cpp.cxx if name]
+    if device == 'cpu' and not any(map(shutil.which, names)):
+        raise ConfigError(f"to compile networks for a CPU takes a C++ compiler, and there is no {' or '.join(names)}: "
+                          'install it (apt-get install g++), name another one by the environment variable CXX, or do '
+                          'not compile')
 
 
 def _parts(net: nn.Module) -> Iterator[nn.Module]:

@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 import torch
+from mmengine.device import get_device
 from torch import nn
 
+from photoreal.errors import ConfigError
 from photoreal.models.discriminators import Discriminator
 from photoreal.registry import DISCRIMINATORS, GENERATORS
 from photoreal.structures import Score
@@ -57,6 +59,13 @@ def test_copies_of_a_checkpointed_generator_have_weights_of_their_own():
     expected = twin(condition).pred.detach()
     steps(model)
     assert torch.equal(twin(condition).pred, expected)
+
+
+@pytest.mark.skipif(get_device() != 'cpu', reason='on a GPU others are needed')
+def test_compiler_that_is_missing_is_told_before_training(monkeypatch):
+    monkeypatch.setenv('PATH', '')
+    with pytest.raises(ConfigError, match='takes a C.. compiler, and there is no .*: install it'):
+        build(generator=FRNET, compile=True)
 
 
 @pytest.mark.slow
