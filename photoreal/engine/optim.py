@@ -115,17 +115,25 @@ class AutocastOptimWrapper(GuardedOptimWrapper):
         super().load_state_dict(state)
 
 
-def lengthen_schedule(scheduler: _ParamScheduler, end: int) -> None:
+def lengthen_schedule(scheduler: _ParamScheduler, end: int) -> bool:
     """Go on with a schedule beyond the end of the run that it was loaded from.
 
     MMEngine ends a schedule with the run where the config gives it no end, and a checkpoint brings that end along: in
     a longer run the learning rate would stay what it was.
+
+    Returns:
+        False where the schedule was drawn over the whole of that run, as a linear one is: it is left at its end, as it
+        would run out of its range, to rates below 0 for one.
     """
     state = scheduler.state_dict()
+    length = state['end'] - state['begin']
+    if any(length - state.get(name, -1) in (0, 1) for name in ('T_max', 'total_iters', 'total_steps')):
+        return False
     missed = max(0, state['_global_step'] - state['end'] + 1)  # steps that came after the old end and were not taken
     scheduler.load_state_dict({**state, 'end': end, '_global_step': state['_global_step'] - missed})
     for _ in range(missed):
         scheduler.step()
+    return True
 
 
 def use_mixed_precision(cfg: Any) -> None:

@@ -121,8 +121,10 @@ class VideoRunner(Runner):
         before = self.message_hub.get_info('max_iters')
         for schedulers in (self.param_schedulers or {}).values():
             for scheduler in schedulers:
-                if not scheduler.by_epoch and scheduler.end == before < self.max_iters:
-                    lengthen_schedule(scheduler, self.max_iters)
+                if not scheduler.by_epoch and scheduler.end == before < self.max_iters and \
+                        not lengthen_schedule(scheduler, self.max_iters):
+                    self.logger.warning(f'{type(scheduler).__name__} was drawn over the {before} iterations of the run '
+                                        'so far: the learning rate stays as it was at their end')
         for change in changes(self._origin, self.start) if self._origin and self.start else ():
             self.logger.warning(f'{change}; so the run will not end as it would have')
 

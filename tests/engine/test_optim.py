@@ -5,7 +5,13 @@ import copy
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import ExponentialParamScheduler, OptimWrapper
+from mmengine.optim import (
+    CosineAnnealingParamScheduler,
+    ExponentialParamScheduler,
+    LinearParamScheduler,
+    OptimWrapper,
+    PolyParamScheduler,
+)
 from torch import nn
 
 from photoreal.engine.optim import (
@@ -136,3 +142,20 @@ def test_lengthened_schedule_is_that_of_the_longer_run(first: int) -> None:
     resumed, reached = rates(6 - first, end=6, state=copy.deepcopy(state), rate=begun[-1])
     assert [*straight[:first], *resumed] == straight
     assert reached == expected
+
+
+@pytest.mark.parametrize(('kind', 'arguments', 'final'), [
+    (LinearParamScheduler, dict(start_factor=1.0, end_factor=0.1), 0.1),
+    (PolyParamScheduler, dict(eta_min=0.1), 0.1),
+    (CosineAnnealingParamScheduler, dict(eta_min=0.0), 0.25)])
+def test_schedule_that_was_drawn_over_the_whole_run_stays_at_its_end(kind: type, arguments: dict, final: float) -> None:
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    wrapper = OptimWrapper(optimizer)
+    scheduler = kind(wrapper, 'lr', end=3, by_epoch=False, **arguments)
+    wrapper.step()
+    for _ in range(3):
+        scheduler.step()
+    assert not lengthen_schedule(scheduler, 9)
+    for _ in range(6):
+        scheduler.step()
+    assert optimizer.param_groups[0]['lr'] == pytest.approx(final)
