@@ -1,5 +1,6 @@
 """The training loop: MMEngine's, but it resumes at the right clip instead of replaying data, and stops when told."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -44,6 +45,8 @@ class ClipTrainLoop(IterBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train from the current iteration to the last, validating on the way, unless a signal comes."""
+        # Of a player that makes no step yet: its learning rate goes on all the same, by the iteration.
+        warnings.filterwarnings('ignore', message='Detected call of `scheduler.step')
         loaders = [loop.dataloader for loop in (self, self.runner.val_loop) if loop is not None]
         with workers_spared(loaders), StopRequest() as stop:
             self._run(stop)

@@ -3,7 +3,6 @@
 It depends on the number of the iteration alone, so that a resumed run does what an uninterrupted one does.
 """
 
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -86,8 +85,6 @@ class ScheduleHook(Hook):
                               'change; expected a ClipDataset')
 
     def before_train(self, runner: Runner) -> None:
-        # Of a player that does not learn yet; its learning rate goes on all the same, by the iteration.
-        warnings.filterwarnings('ignore', message='Detected call of `scheduler.step')
         model = _bare(runner.model)
         # What a network froze itself stays frozen.
         self._weights = {name: [weight for weight in _part(model, name).parameters() if weight.requires_grad]

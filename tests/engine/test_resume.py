@@ -109,6 +109,14 @@ def test_newest_is_found_though_a_kill_came_before_its_link_was_made(trained: Ru
     assert 'the run is done: it has reached iteration 4, and train_cfg.max_iters=4' in ended.out
 
 
+def test_best_of_what_was_lost_is_not_the_best(trained: Run, work_dir: Path) -> None:
+    (work_dir / 'iter_4.pth').unlink()
+    torch.save({'meta': {'iter': 4, 'metric': 'real/psnr', 'score': 1e9}}, work_dir / 'best_real_psnr_iter_4.pth')
+    ended = tiny.run('train', trained.config, '--work-dir', work_dir, '--resume', options=['resume=False'])
+    assert ended.code == 0, ended.err
+    assert read_meta(work_dir / 'best.pth')['score'] < 1e9
+
+
 def test_resuming_what_has_not_begun_begins(trained: Run, tmp_path: Path) -> None:
     ended = tiny.run('train', trained.config, '--work-dir', tmp_path / 'run', '--resume',
                      options=['train_cfg.max_iters=1'])

@@ -142,5 +142,6 @@ def test_signal_to_all_processes_of_a_job_spares_its_workers_until_the_run_is_sa
         _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert 'stopped after iteration' in err and 'Traceback' not in err
+    assert err.count('press Ctrl-C again') == (name == 'SIGINT')  # the workers say nothing
     assert last(tmp_path / 'run')['meta']['iter'] >= 3
     assert not [path for path in (tmp_path / 'run').rglob('*') if 'tmp' in path.name]
