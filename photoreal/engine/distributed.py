@@ -103,7 +103,8 @@ def start_processes(launcher: str, timeout: float = 1800) -> None:
     # By these names torch, and MMEngine later on, know them whatever the launcher.
     for name, source in zip(('RANK', 'WORLD_SIZE', 'LOCAL_RANK'), names):
         os.environ[name] = os.environ[source]
-    os.environ.setdefault('MASTER_ADDR', _first_node(launcher, names.local_size))
+    if 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_node(launcher, names.local_size)
     os.environ.setdefault('MASTER_PORT', str(20000 + int(os.environ.get('SLURM_JOB_ID', 9500)) % 10000))
     if torch.cuda.is_available():
         local_rank = int(os.environ['LOCAL_RANK'])

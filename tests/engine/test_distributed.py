@@ -133,10 +133,10 @@ default_hooks = dict(schedule=dict(type='ScheduleHook', frozen={{'generator.flow
     assert 'RuntimeError: the disk is gone' in ended.err and 'Iter(train) [2/9]' in ended.out
 
 
-ENVIRONMENTS = {
-    'slurm': dict(SLURM_PROCID='{}', SLURM_NTASKS='2', SLURM_LOCALID='{}', SLURM_NODELIST='here', SLURM_JOB_ID='123'),
-    'mpi': dict(OMPI_COMM_WORLD_RANK='{}', OMPI_COMM_WORLD_SIZE='2', OMPI_COMM_WORLD_LOCAL_RANK='{}',
-                OMPI_COMM_WORLD_LOCAL_SIZE='2'),
+ENVIRONMENTS = {  # of slurm and MPI on two nodes, of MPICH on one
+    'slurm': dict(SLURM_PROCID='{}', SLURM_NTASKS='2', SLURM_LOCALID='0', SLURM_NODELIST='here', SLURM_JOB_ID='123'),
+    'mpi': dict(OMPI_COMM_WORLD_RANK='{}', OMPI_COMM_WORLD_SIZE='2', OMPI_COMM_WORLD_LOCAL_RANK='0',
+                OMPI_COMM_WORLD_LOCAL_SIZE='1', MASTER_ADDR='localhost'),
     'mpich': dict(PMI_RANK='{}', PMI_SIZE='2', MPI_LOCALRANKID='{}', MPI_LOCALNRANKS='2')}
 MEET = """
 import sys, torch
