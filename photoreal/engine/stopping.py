@@ -16,7 +16,7 @@ from photoreal.engine.agreement import greatest
 
 # SIGUSR1 is what Slurm sends some time before the end of a job that asks for it; Windows lacks it.
 _SIGNALS = [getattr(signal, name) for name in ('SIGTERM', 'SIGINT', 'SIGUSR1') if hasattr(signal, name)]
-_WORKER_GRACE = 30  # seconds
+_WORKER_GRACE = 600  # seconds: for the iteration, and to save it where that is slow; torch ends orphans by itself
 
 
 class Stopped(BaseException):
