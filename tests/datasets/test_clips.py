@@ -104,6 +104,8 @@ def test_random_choices_depend_on_seed_epoch_and_index_alone(tmp_path, frames):
         assert _same(items[k], again[k])
     other = _clips(tmp_path, modalities, seed=1, **chosen)
     assert not all(_same(items[k], other[k]) for k in range(COUNT))
+    orders = [[which.describe(k).indices for k in range(COUNT)] for which in (_clips(tmp_path, seed=s) for s in (0, 1))]
+    assert orders[0] != orders[1]
     assert len({items[k]['maps']['gain'].unique().item() for k in range(2 * COUNT)}) == 2 * COUNT
 
 

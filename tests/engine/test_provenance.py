@@ -133,6 +133,7 @@ def test_seed_rules_everything_and_repeats(trained: Run, tmp_path: Path, determi
         ended = tiny.run('train', trained.config, '--work-dir', tmp_path / name, '--seed', seed, '--deterministic',
                          options=options)
         assert ended.code == 0, ended.err
+        assert torch.are_deterministic_algorithms_enabled() and torch.is_deterministic_algorithms_warn_only_enabled()
         ends.append(last(tmp_path / name))
     assert tiny.equal(ends[0]['state_dict'], ends[1]['state_dict'])
     assert not tiny.equal(ends[0]['state_dict'], ends[2]['state_dict'])
