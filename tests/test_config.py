@@ -34,6 +34,15 @@ def test_override_without_key_or_value(text: str) -> None:
         parse_override(text)
 
 
+def test_config_that_imports_is_no_lazy_one(tiny_config: Path, tmp_path: Path) -> None:
+    """MMEngine takes an import of the standard library in a virtual environment for the sign of its other syntax."""
+    config = tmp_path / 'importing.py'
+    config.write_text(f'import os\n_base_ = {str(tiny_config)!r}\ncrop_size = len(os.sep) * 16\n')
+    cfg = load_config(config)
+    assert cfg.train_dataloader.dataset.crop_size == 16
+    check_config(cfg)
+
+
 def test_override_of_a_nested_key(tiny_config: Path) -> None:
     assert load_config(tiny_config, ['model.losses.pixel.weight=3.0']).model.losses.pixel.weight == 3.0
 
