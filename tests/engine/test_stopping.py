@@ -88,6 +88,18 @@ def test_second_signal_does_not_disturb_what_the_first_sets_off() -> None:
         assert stop.agreed() == signal.SIGTERM and tidied
 
 
+def test_second_ctrl_c_waits_for_nothing(capfd: pytest.CaptureFixture) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background is deaf to it
+    try:
+        with StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.agreed() == signal.SIGINT and 'press Ctrl-C again' in capfd.readouterr().err
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_workers_that_are_kept_outlast_the_run_and_not_the_program() -> None:
     loader = DataLoader(range(4), num_workers=1, persistent_workers=True)
     with workers_spared([loader]):
