@@ -113,7 +113,12 @@ class ToolParser(argparse.ArgumentParser):
         if '_ARGCOMPLETE' in os.environ:
             import argcomplete
             argcomplete.autocomplete(self)
-        return super().parse_args(*args, **options)
+        parsed = super().parse_args(*args, **options)
+        for name in ('out', 'html', 'report'):
+            path = getattr(parsed, name, None)
+            if isinstance(path, str) and '://' in path:
+                self.error(f'{name}: found the URL {path}; expected a place on a disk; copy from there what is made')
+        return parsed
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -147,6 +147,16 @@ def fetch(url: str) -> Path:
     return copy
 
 
+def local(text: str) -> str:
+    """The path of the local copy of what lies in an object store; any other text as it is.
+
+    Raises:
+        ConfigError: A package for such URLs is missing.
+        StorageError: As :func:`fetch`.
+    """
+    return str(fetch(text)) if is_url(text) and urlsplit(text).scheme in _OBJECT_STORES else text
+
+
 def upload(path: str | os.PathLike, url: str) -> None:
     """Copy a local file to a URL; whoever reads there meanwhile finds the file from before, or the new one, whole.
 

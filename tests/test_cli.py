@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from photoreal.cli import frame_size
+from photoreal.cli import ToolParser, frame_size
 
 
 @pytest.mark.parametrize('text, size', [('720x1280', (720, 1280)), ('1080p', (1080, 1920)), ('360p', (360, 640)),
@@ -17,3 +17,12 @@ def test_frame_sizes(text, size):
 def test_what_is_no_frame_size(text):
     with pytest.raises(argparse.ArgumentTypeError, match='expected HEIGHTxWIDTH'):
         frame_size(text)
+
+
+def test_results_go_to_a_disk(capsys):
+    parser = ToolParser()
+    parser.add_argument('--out')
+    assert parser.parse_args(['--out', 'a/b:c']).out == 'a/b:c'
+    with pytest.raises(SystemExit, match='2'):
+        parser.parse_args(['--out', 's3://bucket/a'])
+    assert 'out: found the URL s3://bucket/a; expected a place on a disk' in capsys.readouterr().err

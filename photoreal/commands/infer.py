@@ -71,8 +71,12 @@ def main() -> None:
     from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
     from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
     from photoreal.inference.outputs import take_stdout
+    from photoreal.storage import local
     reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio)
     writing = Writing(args.codec, args.crf, args.format, args.stream, pipe=take_stdout() if args.out == '-' else None)
+    args.input = local(args.input)
+    args.modality = ['='.join([name, local(path)]) if equals else name
+                     for name, equals, path in (text.partition('=') for text in args.modality)]
     jobs = find_jobs(args.input, args.out, args.codec)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
     enhancer = VideoEnhancer(model, args.device or own_device(), args.dtype, args.tile, args.overlap,

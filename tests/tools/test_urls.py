@@ -76,6 +76,13 @@ def test_models(url: str, trained: Run) -> None:
         assert tiny.equal(model.generator.state_dict(), expected)
 
 
+def test_pictures_to_predict_from(url: str, tmp_path: Path) -> None:
+    ended = tiny.run('infer', f'{url}/model.safetensors', f'{url}/drive/val/virtual/game', '--out', tmp_path / 'out',
+                     '--modality', f'segmentation={url}/drive/val/virtual/game/segmentation')
+    assert ended.code == 0, ended.err
+    assert len(list((tmp_path / 'out').glob('*.png'))) == tiny.LENGTH
+
+
 def test_checking_data(url: str, trained: Run) -> None:
     ended = tiny.run('check_data', f'{url}/drive', '--config', trained.config)
     assert f'data_root={url}/drive' in ended.out, ended
