@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.device import get_device
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
 
 from photoreal.errors import ConfigError
@@ -29,11 +30,16 @@ def recompute(net: nn.Module) -> None:
 def compile_parts(net: nn.Module) -> None:
     """Have torch.compile make each part faster when it is first called; the names of weights stay as they are.
 
+    Parts with spectral normalisation are not compiled.
+
     Raises:
         ConfigError: There is nothing to compile with.
     """
     check_compiler(get_device())
     for part in _parts(net):
+        # Each pass moves a normalised part's vectors on, and the compiled backward pass wants those of its own pass.
+        if any(map(is_parametrized, part.modules())):
+            continue
         if all(type(module).__module__.startswith('torch.') for module in part.modules()):
             part.__class__ = _framed(type(part))
         part.compile()

@@ -52,7 +52,7 @@ class VideoGAN(BaseModel):
         checkpointing: Whether the generator's activations are computed again in the backward pass instead of kept:
             less memory for a third more time.
         compile: Whether torch.compile makes the parts of generator and discriminator faster, which takes minutes at
-            the start.
+            the start; those with spectral normalisation stay as they are.
 
     Raises:
         ConfigError: Parts that do not fit together.

@@ -107,3 +107,15 @@ def test_penalty_of_gradients_goes_along_with_compiled_parts():
     torch.testing.assert_close(logs[1]['d_total'], logs[0]['d_total'])
     for name, weight in eager.discriminator.named_parameters():
         torch.testing.assert_close(compiled.discriminator.get_parameter(name), weight, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.skipif(not (shutil.which('g++') or shutil.which('clang++')), reason='no C++ compiler')
+def test_spectral_normalisation_goes_along_with_compiled_parts():
+    torch._dynamo.reset()
+    discriminator = dict(type='PerceptualDiscriminator')
+    eager, compiled = (build(generator=dict(type='Stack'), discriminator=discriminator, compile=compile)
+                       for compile in (False, True))
+    for expected, found in zip(steps(eager), steps(compiled), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
