@@ -185,6 +185,9 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
     sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}
     sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}
     sections |= {f'{phase}_evaluator': evaluator for phase, evaluator in parts.evaluators.items()}
+    if 'train' not in phases and 'vis_backends' in (cfg.get('visualizer') or {}):
+        # Trackers are told of trainings; a test would leave an empty run in each.
+        sections['visualizer'] = {**cfg.visualizer, 'vis_backends': [dict(type='LocalVisBackend')]}
     runner = VideoRunner(**sections, cfg=cfg)
     if 'train' in phases:
         runner.start = describe_start(cfg, runner.seed, parts.datasets)

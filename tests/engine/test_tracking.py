@@ -1,13 +1,17 @@
 """Trackers are given numbers, pictures and short videos; those that are not installed are left out."""
 
 import io
-import os
+import json
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+from mmengine.config import Config
+from mmengine.registry import VISBACKENDS
+from mmengine.visualization.vis_backend import BaseVisBackend
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -52,23 +56,83 @@ def test_only_the_first_videos_move_and_only_so_far() -> None:
     assert frame.frame.dtype == np.uint8
 
 
+TRACKERS = {
+    'wandb': "dict(type='WandbBackend', init_kwargs=dict(project='p', mode='offline', id='street', resume='allow'))",
+    'mlflow': "dict(type='MLflowBackend', tracking_uri='sqlite:///{0}/mlflow.db', artifact_location='{0}/artifacts', "
+              "exp_name='drive')",
+    'aim': "dict(type='AimVisBackend', init_kwargs=dict(repo='{0}/aim'))",
+    'clearml': "dict(type='ClearMLVisBackend', init_kwargs=dict(project_name='p', task_name='t'), "
+               "artifact_suffix=('.py',))"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(('package', 'backend', 'made'), [
-    ('wandb', "dict(type='WandbVisBackend', init_kwargs=dict(project='p', mode='offline'))",
-     'run/*/vis_data/wandb/offline-run-*/files/media/videos/*.mp4'),
-    ('mlflow', "dict(type='MLflowBackend', tracking_uri='sqlite:///{0}/mlflow.db', artifact_location='{0}/artifacts', "
-               "exp_name='e')", 'artifacts/*/artifacts/videos/virtual_game_2.mp4'),
-    ('aim', "dict(type='AimVisBackend', init_kwargs=dict(repo='{0}/aim'))", 'aim/.aim'),
-    ('clearml', "dict(type='ClearMLVisBackend', init_kwargs=dict(project_name='p', task_name='t'))", '.'),
-])
-def test_other_trackers_take_numbers_pictures_and_videos(tiny_data: Path, tmp_path: Path, package: str, backend: str,
-                                                         made: str) -> None:
-    pytest.importorskip(package)
-    text = f"\nvis_backends = [dict(type='LocalVisBackend'), {backend.format(tmp_path)}]\n"
+@pytest.mark.parametrize('package', TRACKERS)
+def test_other_trackers_keep_numbers_pictures_and_videos(tiny_data: Path, tmp_path: Path, package: str) -> None:
+    if find_spec(package) is None:
+        pytest.skip(f'{package} is not installed')
+    text = f"\nvis_backends = [dict(type='LocalVisBackend'), {TRACKERS[package].format(tmp_path)}]\n"
     config = tiny.write_config(tmp_path / 'tracked.py', tiny_data, text)
-    # In a process of its own: these packages keep threads, and warn of much.
+    environment = dict(CLEARML_OFFLINE_MODE='1', HOME=str(tmp_path / 'home'), PYTHONPATH=str(tiny.ROOT))
     ended = tiny.run_process('tools/train.py', config, '--work-dir', tmp_path / 'run', '--cfg-options',
-                             'train_cfg.max_iters=2', CLEARML_OFFLINE_MODE='1', PYTHONPATH=os.environ.get(
-                                 'PYTHONPATH', str(tiny.ROOT)))
-    assert ended.code == 0, ended.err
-    assert list(tmp_path.glob(made)), sorted(tmp_path.rglob('*'))
+                             'train_cfg.max_iters=2', **environment)
+    assert ended.code == 0 and 'was not told' not in ended.out, ended.err
+    tested = tiny.run_process('tools/test.py', config, '--checkpoint', tmp_path / 'run', **environment)
+    assert tested.code == 0, tested.err  # and no other run of the tracker comes of it
+    read = tiny.run_process('-m', 'tests.engine.trackers', package, tmp_path, **environment)
+    assert read.code == 0, read.err
+    found = json.loads(read.out.splitlines()[-1])
+    for name, iterations in (('g_total', [1, 2]), ('real/psnr', [2])):
+        expected = logged(tmp_path / 'run', name)
+        assert [int(float(iteration)) for iteration in found['curves'][name]] == iterations == list(expected)
+        assert list(found['curves'][name].values()) == pytest.approx(list(expected.values()))
+    for kind in ('pictures', 'videos'):
+        assert all(any(video in name for name in found[kind]) for video in ('real_lane', 'virtual_game')), found
+    assert found['config']
+
+
+def logged(work_dir: Path, name: str) -> dict[int, float]:
+    """A number by iteration, as the run's own log has it."""
+    lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
+    return {row.get('iter', row.get('step')): row[name] for row in map(json.loads, lines) if name in row}
+
+
+@VISBACKENDS.register_module()
+class FailingBackend(BaseVisBackend):
+    """A tracker that is away, from its start or afterwards."""
+
+    def __init__(self, save_dir: str, at_start: bool) -> None:
+        super().__init__(save_dir)
+        self.at_start = at_start
+
+    experiment = None
+
+    def _init_env(self) -> None:
+        """Nothing to be done."""
+
+    def add_config(self, config: Config, **kwargs: object) -> None:
+        if self.at_start:
+            raise ConnectionError('nobody answers')
+
+    def add_scalars(self, *args: object, **kwargs: object) -> None:
+        raise ConnectionError('nobody answers any more')
+
+    add_image = add_video = add_scalars
+
+
+@pytest.mark.parametrize('at_start', [True, False])
+def test_tracker_that_fails(tiny_data: Path, tmp_path: Path, at_start: bool) -> None:
+    text = f"\nvis_backends = [dict(type='LocalVisBackend'), dict(type='FailingBackend', at_start={at_start})]\n"
+    config = tiny.write_config(tmp_path / 'tracked.py', tiny_data, text)
+    ended = tiny.run('train', config, '--work-dir', tmp_path / 'run', options=['train_cfg.max_iters=2'])
+    if at_start:
+        assert ended.code == 1 and 'FailingBackend does not start (ConnectionError: nobody answers)' in ended.err
+    else:
+        assert ended.code == 0, ended.err
+        assert 'FailingBackend was not told, and the run goes on: ConnectionError: nobody answers any more' in ended.out
+        assert list(logged(tmp_path / 'run', 'g_total')) == [1, 2]
+
+
+def test_seconds_of_a_validation_have_a_name_of_their_own(trained: Run) -> None:
+    events = EventAccumulator(str(next(trained.work_dir.glob('*/vis_data')))).Reload()
+    assert [event.step for event in events.Scalars('time')] == [1, 2, 3, 4]
+    assert [event.step for event in events.Scalars('val/time')] == [2, 4]
