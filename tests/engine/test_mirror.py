@@ -169,14 +169,14 @@ def test_processes_on_a_server(trained: Run, tmp_path: Path, tiny_data: Path) ->
         config = tiny.write_config(tmp_path / 'halt.py', tiny_data, text)
         argv = ['tools/train.py', config, '--resume', '--cfg-options', f'data_root={buckets.URL}/drive',
                 'train_dataloader.num_workers=1']
-        with tiny.start_process(*argv, f'work_dir={tmp_path}/first', PYTHONUNBUFFERED='1',
+        with tiny.start_process(*argv, f'work_dir={tmp_path}/first', PYTHONUNBUFFERED='1', PYTHONPATH=str(tiny.ROOT),
                                 PHOTOREAL_CACHE=str(tmp_path / 'first/cache')) as process:
             while b'latest.pth to s3://photoreal/run in' not in (line := process.stdout.readline()):
                 assert line, process.stderr.read()
             process.kill()
         shutil.rmtree(tmp_path / 'first')
         ended = tiny.run_process(*argv, f'work_dir={tmp_path}/second', 'custom_hooks.2.at=0',
-                                 PHOTOREAL_CACHE=str(tmp_path / 'second/cache'))
+                                 PYTHONPATH=str(tiny.ROOT), PHOTOREAL_CACHE=str(tmp_path / 'second/cache'))
         assert ended.code == 0, ended.err
         assert fsspec.filesystem('s3').cat_file(f'{buckets.BUCKET}/run/latest.pth') == \
             (tmp_path / 'second/latest.pth').read_bytes()
