@@ -150,6 +150,18 @@ def check_resumable(checkpoint: dict[str, Any], model: nn.Module, origin: str) -
                               "start a new one from its weights: --cfg-options load_from='...'")
 
 
+def settle_vector_math() -> None:
+    """Call once, in one thread, the functions that MKL computes for vectors on a CPU.
+
+    At the first call of one MKL chooses the variant for the processor. Where two threads of a process make that call
+    together, one of them now and then computes its part with another variant: the last bits differ, and with them the
+    first iteration of a resumed run. Seen with tanh, in 6 of 40 starts.
+    """
+    one = torch.ones(1)
+    for function in (torch.tanh, torch.exp, torch.log, torch.sqrt):
+        function(one)
+
+
 def random_states() -> dict[str, Any]:
     """The states of the random generators that this process has: PyTorch's (CPU, GPU), NumPy's and Python's."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002  # that of code which draws from the global generator

@@ -41,6 +41,7 @@ from photoreal.engine.resume import (
     numbered_checkpoints,
     read_for_all,
     restore_own_random_states,
+    settle_vector_math,
 )
 from photoreal.errors import CheckpointError, Interrupted
 from photoreal.storage import exists, is_url
@@ -180,6 +181,7 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
             with everything else that can be wrong, and only then work_dir is made.
     """
     _start_processes(cfg)
+    settle_vector_math()
     parts = build_parts(cfg, phases)
     cfg = copy.deepcopy(cfg)
     sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}
