@@ -43,6 +43,8 @@ def shortened(tool: str, arguments: list[str]) -> list[str]:
     """Arguments with frames and counts that take no time."""
     if tool == 'benchmark' and arguments[0] == 'data':
         return [*arguments, '--clips', '2', '--batches', '1', '--steps', '1']
+    if tool == 'compare':
+        return [*arguments, '--patch', '32', '--frames', '4']
     return ['32x48' if re.fullmatch(r'\d{3,}p|\d{3,}x\d{3,}', word) else word for word in arguments]
 
 
