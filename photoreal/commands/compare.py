@@ -19,12 +19,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--render', required=True, metavar='VIDEO', help='the virtual video that they were made of')
     parser.add_argument('--render-labels', metavar='DIR',
                         help="label maps of the render, Cityscapes' trainIds (default: segmentation/ in --render)")
-    parser.add_argument('--real', required=True, nargs='+', metavar='VIDEO', help='real videos to compare with')
-    parser.add_argument('--held-out', nargs='+', metavar='VIDEO',
-                        help='other real videos (default: the last third of --real, which then counts only here)')
-    parser.add_argument('--encoders', nargs='+', default=['squeezenet', 'efficientnet', 'vgg16'],
-                        help='networks that see the patches (default: squeezenet efficientnet vgg16); those that are '
-                             'not installed are left out')
+    parser.add_argument('--real', required=True, action='append', metavar='VIDEO',
+                        help='a real video to compare with; give it again for more')
+    parser.add_argument('--held-out', action='append', metavar='VIDEO',
+                        help='another real video, likewise (default: the last third of --real, which then counts only '
+                             'here)')
+    parser.add_argument('--encoder', action='append', metavar='NAME',
+                        help='a network that sees the patches, likewise (default: squeezenet, efficientnet and vgg16, '
+                             'as far as they are installed)')
     parser.add_argument('--frames', type=int, default=40, help='frames of each video to cut patches of (default: 40)')
     parser.add_argument('--crops', type=int, default=4, help='patches of each frame (default: 4)')
     parser.add_argument('--patch', type=int, default=128, help='width and height of a patch (default: 128)')
@@ -35,6 +37,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from photoreal.judging.compare import compare_videos
+    from photoreal.judging.table import ENCODERS
     print(compare_videos(args.predictions, args.render, args.real, render_labels=args.render_labels,
-                         held_out=args.held_out, encoders=args.encoders, frames=args.frames, crops=args.crops,
-                         side=args.patch, out=args.out))
+                         held_out=args.held_out, encoders=args.encoder or list(ENCODERS), frames=args.frames,
+                         crops=args.crops, side=args.patch, out=args.out))

@@ -13,7 +13,7 @@ from photoreal.judging.footage import open_footage
 from tests import tiny
 
 HEIGHT, WIDTH, LENGTH = 48, 80, 6
-SMALL = ['--encoders', 'squeezenet', '--frames', 6, '--crops', 2, '--patch', 40]
+SMALL = ['--encoder', 'squeezenet', '--frames', 6, '--crops', 2, '--patch', 40]
 
 
 def scene(seed, colour):
@@ -48,7 +48,7 @@ def places(tmp_path_factory):
 
 
 def compare(places, *words):
-    return tiny.run('compare', '--render', places / 'render', '--real', places / 'real', *SMALL, *words)
+    return tiny.run('compare', *SMALL, '--render', places / 'render', '--real', places / 'real', *words)
 
 
 def test_rows_and_values(places, tmp_path):
@@ -84,7 +84,7 @@ def test_other_real_frames_can_be_held_out(places, tmp_path):
     (['a={0}/real'], 'has 12 frames and the render'),
     (['a={0}/none'], '/none: no such file or folder'),
     (['--patch', 64], 'too small for patches of 64 pixels'),
-    (['--encoders', 'vgg19'], "no encoder is called 'vgg19'; did you mean 'vgg16'?"),
+    (['--encoder', 'vgg19'], "no encoder is called 'vgg19'; did you mean 'vgg16'?"),
 ])
 def test_mistakes(places, words, message):
     ended = compare(places, *(str(word).format(places) for word in words))
