@@ -5,12 +5,15 @@ Legend: N batch, T time, C condition channels, c channels of one map, H height, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from torch import Tensor
 
 from photoreal.errors import ConfigError
+
+if TYPE_CHECKING:
+    from photoreal.models.pairs import Pairs
 
 PARTS = ('generator', 'discriminator', 'critic')  # of a model: each that it has is trained by an optimizer of its own
 
@@ -139,6 +142,8 @@ class ClipContext:
     ping_pong: bool = False  # the clip runs forward and back again: frame i equals frame T-1-i
     frames: Tensor | None = None  # (N, T, 3, H*s, W*s) the untouched source frames: the target, or the virtual render
     judge: Callable[[Tensor], list[Score]] | None = None  # in its own phase: the discriminator, of another clip
+    labels: Tensor | None = None  # (N, T, H, W) uint8 class of each pixel, 255 none
+    pairs: 'Pairs | None' = None  # of virtual clips: their crops, and the real crops to compare them with
 
     def need(self, name: str, who: str) -> Any:
         """The value called ``name``.
@@ -158,6 +163,8 @@ _REMEDY = {
     'pred': 'run the generator first',
     'frames': 'train on clips with frames',
     'judge': 'configure model.discriminator, or leave this loss out',
+    'labels': 'add a LabelMap to the modalities, or leave this loss out',
+    'pairs': 'it compares virtual clips with real ones: move it to model.unpaired.losses',
     'flow': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'flow_back': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'real_scores': 'configure model.discriminator, or leave this loss out',

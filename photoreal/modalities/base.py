@@ -26,6 +26,7 @@ class Modality(ABC):
         directed: Whether values depend on which way time runs (motion): recorded ones then fit forward clips alone.
         raw: Recorded maps are read as they are stored (16 bits, palette indices) instead of as uint8 RGB.
         is_label: Values must not be mixed (categories, counts with a special meaning): resize by nearest neighbour.
+        num_classes: Of a map that holds a class for each pixel as uint8, 255 for none; 0 of all others.
     """
 
     channels: int
@@ -35,6 +36,7 @@ class Modality(ABC):
     align: int = 1
     exact_crop: bool = True
     directed: bool = False
+    num_classes: int = 0
     raw: ClassVar[bool] = False
     is_label: ClassVar[bool] = False
 

@@ -36,7 +36,7 @@ class OneOf(Modality):
         self.probs = _parse_probs(probs, len(self.choices))
         self.fixed = check_number('fixed', fixed, 0, len(self.choices) - 1, integer=True)
         self.channels = self.choices[0].channels
-        self.is_label = self.choices[0].is_label
+        self.is_label, self.num_classes = self.choices[0].is_label, self.choices[0].num_classes
         self.context = max(choice.context for choice in self.choices)
         self.margin = max(choice.margin for choice in self.choices)
         self.align = math.lcm(*(choice.align for choice in self.choices))
@@ -109,7 +109,7 @@ class Chain(Modality):
             if i and not np.array_equal(step.shrink(_probe(1), 2), shrink(_probe(1), 2)):
                 raise ConfigError(f'{who} makes frames smaller in a way of its own: put it first')
         self.channels = self.steps[-1].channels
-        self.is_label = self.steps[-1].is_label
+        self.is_label, self.num_classes = self.steps[-1].is_label, self.steps[-1].num_classes
         self.context = sum(step.context for step in self.steps)
         self.margin = sum(step.margin for step in self.steps)
         self.align = math.lcm(*(step.align for step in self.steps))

@@ -51,7 +51,7 @@ class Segmentation(Modality):
                  palette: str | Sequence[Colour] | None = None, ignore: int | Sequence[int] | None = None) -> None:
         self.model = ImageModel(model, size, mean, std, output)
         self.labels = LabelMap(num_classes=num_classes, palette=palette, ignore=ignore)
-        self.channels = self.labels.channels
+        self.channels = self.num_classes = self.labels.channels
 
     def compute(self, frames: np.ndarray) -> np.ndarray:
         """(T, H, W, 3) uint8 RGB -> (T, H, W, 1) uint8: the class, 255 where it is ignored.

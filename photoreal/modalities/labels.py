@@ -53,7 +53,7 @@ class LabelMap(Modality):
                  palette: str | Sequence[Colour] | None = None,
                  ignore: int | Sequence[int | Colour] | None = None, degrade: Mapping[str, Any] | None = None) -> None:
         self.folder = check_folder(folder)
-        self.channels = check_number('num_classes', num_classes, 1, 255, integer=True)
+        self.channels = self.num_classes = check_number('num_classes', num_classes, 1, 255, integer=True)
         colours = None if palette is None else _parse_palette(palette, self.channels)
         self._shown = _shown_colours(colours, self.channels)
         numbers, ignored_colours = _parse_ignore(ignore, with_colours=colours is not None)

@@ -39,7 +39,7 @@ class Precomputed(Modality):
                               'expected a modality that is computed from frames; use that one alone')
         self.of = of
         self.channels = of.channels
-        self.is_label, self.directed = of.is_label, of.directed
+        self.is_label, self.directed, self.num_classes = of.is_label, of.directed, of.num_classes
 
     def compute(self, frames: np.ndarray) -> np.ndarray:
         """(T, H, W, c) as read -> the same.

@@ -48,8 +48,9 @@ class ClipPreprocessor(BaseDataPreprocessor):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Replace ``maps`` by ``condition`` (N, T, C, H, W), or (N, C, H, W) for single frames.
 
-        ``target`` becomes float32 in [0, 1]; everything else is passed on as it is, on the device. The clips under
-        ``virtual``, where there are any, are made into such a batch too.
+        ``target`` becomes float32 in [0, 1], and ``labels`` is added, (N, T, H, W) uint8, where a modality has classes;
+        everything else is passed on as it is, on the device. The clips under ``virtual``, where there are any, are
+        made into such a batch too.
 
         Args:
             data: A collated batch of clips or frames.
@@ -59,6 +60,9 @@ class ClipPreprocessor(BaseDataPreprocessor):
         seeds, virtual = data.pop('seed', None), data.pop('virtual', None)
         present = self._draw(seeds) if training and self.layout.presence else None
         data = self.cast_data(data)
+        labels = self.labels(data['maps'])
+        if labels is not None:
+            data['labels'] = labels.squeeze(-3)  # (N, T, H, W)
         data['condition'] = self.encode(data.pop('maps'), present)
         if 'target' in data:
             data['target'] = data['target'].float() / 255
@@ -108,8 +112,12 @@ class ClipPreprocessor(BaseDataPreprocessor):
 
     def labels(self, maps: dict[str, Tensor]) -> Tensor | None:
         """Of ``maps``, the first that holds a class for each pixel, (..., 1, H, W) uint8; None where there is none."""
-        found = (maps[name] for name, m in self.modalities.items() if m.is_label and m.channels > 1 and name in maps)
-        return next((m for m in found if m.dtype == torch.uint8 and m.shape[-3] == 1), None)
+        return next((maps[name] for name, m in self.modalities.items() if m.num_classes and name in maps), None)
+
+    @property
+    def classes(self) -> int:
+        """Classes of the first label map; 0 without one."""
+        return next((m.num_classes for m in self.modalities.values() if m.num_classes), 0)
 
     def image(self, condition: Tensor) -> Tensor | None:
         """The degraded frame (..., 3, H, W) within a condition (..., C, H, W)."""

@@ -76,7 +76,8 @@ class VideoGAN(BaseModel):
         self.unpaired: UnpairedBranch | None = None
         self.critic: nn.Module | None = None
         if unpaired is not None:
-            self.unpaired = MODELS.build({'type': 'UnpairedBranch', **unpaired})
+            derived = dict(classes=self.data_preprocessor.classes)
+            self.unpaired = MODELS.build({'type': 'UnpairedBranch', **_with(derived, unpaired, 'unpaired')})
             self.critic = self.unpaired.build_critic(self.scale)
         # Convolutions are faster with the channels innermost: 1.6 times the steps/s of the demo on a CPU.
         for parameter in self.parameters():
@@ -173,14 +174,16 @@ class VideoGAN(BaseModel):
                 context.real_scores = judged.real_scores
                 context.fake_scores = self.discriminator(context.pred, judged)
             logs['g_fake'] = _mean_logit(context.fake_scores)
+        if virtual is not None and self.unpaired.compares:
+            pairs = virtual.pairs = self.unpaired.match(context, virtual)
+            logs['c_match'] = pairs.likeness
         if self.critic is not None and _play(self.unpaired.losses):
-            pairs = self.unpaired.match(context, virtual)  # virtual crops, and real ones that show the like
-            judged = pairs.judged(virtual.pred.detach())
-            logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper)
+            judged, beside_real = pairs.judged(virtual.pred.detach())
+            logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper, beside_real)
             with _frozen(self.critic), wrapper.optim_context(self.critic):
                 virtual.real_scores = judged.real_scores
-                virtual.fake_scores = self.critic(pairs.cut(virtual.pred), judged)
-            logs |= {'c_match': pairs.likeness, 'g_virtual_fake': _mean_logit(virtual.fake_scores)}
+                virtual.fake_scores = self.critic(pairs.compared(pairs.cut(virtual.pred)), judged)
+            logs['g_virtual_fake'] = _mean_logit(virtual.fake_scores)
         with wrapper.optim_context(self.generator):
             terms = _terms(self.losses, context)
             if virtual is not None:
@@ -193,11 +196,12 @@ class VideoGAN(BaseModel):
 
     def begin(self, batch: dict[str, Any]) -> ClipContext:
         """A context with condition, target and image; clips run forward and back again where a loss wants that."""
-        condition, target = batch['condition'], batch['target']
+        condition, target, labels = batch['condition'], batch['target'], batch.get('labels')
         if self.ping_pong:
-            condition, target = (torch.cat([clip, clip[:, :-1].flip(1)], dim=1) for clip in (condition, target))
+            condition, target, labels = (None if clip is None else torch.cat([clip, clip[:, :-1].flip(1)], dim=1)
+                                         for clip in (condition, target, labels))
         return ClipContext(condition, target, self.data_preprocessor.image(condition), ping_pong=self.ping_pong,
-                           frames=target)
+                           frames=target, labels=labels)
 
     def _begin_virtual(self, batch: dict[str, Any], real: ClipContext) -> ClipContext:
         """As :meth:`begin` for the batch's virtual clips: their frames are no target."""
@@ -233,16 +237,20 @@ class VideoGAN(BaseModel):
         return ClipContext(context.condition, context.target, context.image, context.pred.detach(), flow, flow_back,
                            ping_pong=context.ping_pong)
 
-    def _update(self, player: str, context: ClipContext, losses: nn.ModuleDict,
-                optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """Update the discriminator or the critic, unless it leads by too much; leave the real scores, detached."""
+    def _update(self, player: str, context: ClipContext, losses: nn.ModuleDict, optim_wrapper: OptimWrapperDict,
+                beside_real: ClipContext | None = None) -> dict[str, Tensor]:
+        """Update the discriminator or the critic, unless it leads by too much; leave the real scores, detached.
+
+        ``beside_real`` is what it sees beside the real clips, where they do not show what the predicted ones show.
+        """
         net, wrapper = getattr(self, player), optim_wrapper[player]
+        beside_real = context if beside_real is None else beside_real
         with wrapper.optim_context(net):
-            context.real_scores = net(context.target, context)
+            context.real_scores = net(context.target, beside_real)
             context.fake_scores = net(context.pred, context)
             players: list[Loss] = [loss for loss in losses.values() if loss.trains_discriminator and loss.weight]
             total = sum(loss.discriminator_loss(context) for loss in players)
-            context.judge = partial(net, context=context)
+            context.judge = partial(net, context=beside_real)
             total += sum(loss(context) for loss in losses.values() if loss.penalises_discriminator and loss.weight)
             context.judge = None
         lead = _log_sigmoid(context.real_scores) - _log_sigmoid(context.fake_scores)

@@ -63,7 +63,8 @@ def build(losses: dict[str, dict | None] | None = None, discriminator: str | dic
         losses = dict(pixel=PIXEL) | (dict(adversarial=ADVERSARIAL) if discriminator else {})
     if generator is None or 'type' not in generator:
         generator = dict(type='FRNet', mid_channels=4, num_blocks=1, flow_channels=4) | (generator or {})
-    return VideoGAN(modalities=MODALITIES, image=image, generator=generator, discriminator=discriminator,
+    kwargs = dict(modalities=MODALITIES) | kwargs
+    return VideoGAN(image=image, generator=generator, discriminator=discriminator,
                     losses=losses, **kwargs)
 
 

@@ -10,11 +10,12 @@ from torch import Tensor
 from photoreal.errors import ConfigError
 from photoreal.models import VideoGAN
 from photoreal.models.discriminators import SpatialDiscriminator
-from photoreal.models.unpaired import UnpairedBranch, cut
+from photoreal.models.pairs import cut, detail
+from photoreal.models.unpaired import UnpairedBranch
 from photoreal.registry import DISCRIMINATORS
 from photoreal.structures import ClipContext
 from photoreal.testing.networks import moving_clip
-from tests.models.helpers import ADVERSARIAL, PIXEL, Watched, build, clips, moved, weights, wrappers
+from tests.models.helpers import ADVERSARIAL, MODALITIES, PIXEL, Watched, build, clips, moved, weights, wrappers
 from tests.tiny import equal
 
 SMALL = dict(crop_size=16, frames=2, bank_size=20, layer='fire5')
@@ -132,7 +133,7 @@ def test_adversarial_gradient_reaches_the_judged_crops_alone() -> None:
     real, virtual = contexts()
     pairs = branch.match(real, virtual)
     pred = virtual.frames.clone().requires_grad_()
-    assert not pairs.judged(pred.detach()).pred.requires_grad
+    assert not any(judged.pred.requires_grad for judged in pairs.judged(pred.detach()))
     pairs.cut(pred).sum().backward()
     reached = cut(pred.grad, 16)[:, :2].flatten(1).all(dim=1)  # of each crop, in the frames of this step
     assert reached.nonzero().flatten().tolist() == sorted(pairs.chosen.tolist()) and len(pairs.chosen) == 2
@@ -217,6 +218,74 @@ def test_crops_cover_the_frames(size: tuple[int, int], places: int) -> None:
     assert clip.grad.all()
 
 
+# By labels ---------------------------------------------------------------------------------------------------------
+
+LABELLED = MODALITIES | dict(labels=dict(type='LabelMap', folder='labels', num_classes=4, ignore=9))
+
+
+def labelled(order: list[int], t: int = 3) -> ClipContext:
+    """A clip whose quarters are of these classes, each with a colour of its own; 255 is none."""
+    quarters = [torch.full((16, 16), number, dtype=torch.uint8) for number in order]
+    labels = torch.cat([torch.cat(quarters[:2], dim=1), torch.cat(quarters[2:], dim=1)]).expand(1, t, 32, 32)
+    frames = (labels.float() / 255).unsqueeze(2).expand(1, t, 3, 32, 32)
+    return ClipContext(torch.zeros(1, t, 0, 32, 32), frames=frames, labels=labels)
+
+
+def by_labels(**kwargs: Any) -> UnpairedBranch:
+    return UnpairedBranch(**unpaired(**{'match': 'labels', 'classes': 4, 'keep': 1.0} | kwargs))
+
+
+def test_crops_are_matched_by_their_classes() -> None:
+    pairs = by_labels().match(labelled([0, 1, 2, 3]), labelled([3, 2, 1, 0]))
+    shown = (pairs.partners[:, 0, 0, 0, 0] * 255).round().tolist()
+    assert [[3, 2, 1, 0][i] for i in pairs.chosen.tolist()] == shown
+    assert torch.equal(pairs.groups, pairs.partner_groups) and pairs.likeness == 1
+
+
+def test_classes_are_taken_together_or_left_out() -> None:
+    branch = by_labels(groups=[[2, 3], [0]])
+    pairs = branch.match(labelled([0, 1, 2, 255]), labelled([0, 1, 2, 3]))
+    assert branch.classes == pairs.classes == 2
+    found = dict(zip(pairs.chosen.tolist(), pairs.groups[:, 0, 0, 0].tolist()))
+    assert found == {0: 1, 1: -1, 2: 0, 3: 0}
+    fake, real = pairs.judged(torch.zeros(1, 3, 3, 32, 32))
+    assert fake.condition.shape == real.condition.shape == (4, 2, 2, 16, 16)
+    at = list(found).index(2)
+    assert fake.condition[at, 0, :, 0, 0].tolist() == [1, 0] and not fake.condition[list(found).index(1)].any()
+
+
+def test_critic_is_told_the_classes() -> None:
+    critic = dict(type='PerceptualDiscriminator', layers=('conv1',))
+    model = build(modalities=LABELLED, unpaired=unpaired(match='labels', critic=critic, crop_size=32))
+    data, embed = batch(), model.critic.judges[0].embed
+    before = weights(embed)
+    for clip, seed in ((data, 0), (data['virtual'], 1)):
+        rng = torch.Generator().manual_seed(seed)
+        clip['maps']['labels'] = torch.randint(0, 4, (2, 3, 1, 32, 32), generator=rng, dtype=torch.uint8)
+    logs = model.train_step(data, wrappers(model))
+    assert embed.in_channels == 4 and logs['c_total'].isfinite() and moved(embed, before)
+
+
+def test_detail_is_what_neither_colour_nor_light_changes() -> None:
+    crops = moving_clip(2, 2, 3, 32, 32)
+    lit = detail(crops)
+    torch.testing.assert_close(detail(crops + 0.2), lit)
+    torch.testing.assert_close(detail(crops + torch.tensor([0.3, -0.299 * 0.3 / 0.587, 0]).view(3, 1, 1)), lit)
+    assert not torch.allclose(detail(crops.roll(3, -1)), lit, atol=0.01) and abs(float(lit.mean()) - 0.5) < 0.01
+
+
+def test_losses_and_critic_see_what_is_compared() -> None:
+    model = build(unpaired=unpaired(critic=dict(type='Jury'), compare='detail'))
+    model.train_step(batch(), wrappers(model))
+    for clip, _ in model.critic.seen:
+        assert torch.equal(clip[:, :, 0], clip[:, :, 1]), 'the critic sees colours'
+
+
+def test_labels_that_are_not_there() -> None:
+    with pytest.raises(ConfigError, match="match='labels' needs a LabelMap among the modalities"):
+        build(unpaired=unpaired(match='labels'))
+
+
 # Resuming, errors ---------------------------------------------------------------------------------------------------
 
 def test_nothing_is_lost_with_the_state() -> None:
@@ -253,6 +322,9 @@ def test_crops_that_the_clips_do_not_hold(kwargs: dict[str, int], message: str) 
 
 @pytest.mark.parametrize('kwargs, message', [
     (dict(crop_size=0), 'crop_size=0: expected 1 or more'), (dict(keep=1.5), r'keep=1.5: expected a share in \(0, 1\]'),
+    (dict(match='classes'), "match='classes': expected 'features' or 'labels'"),
+    (dict(groups=[[0]]), "groups is given with match='features'"),
+    (dict(compare='luma'), r"compare='luma': expected one of \['frames', 'detail'\]"),
     (dict(losses={}), 'losses has none'), (dict(losses=dict(a=None)), 'losses has none'),
     (dict(critic=dict(type='SpatialDiscriminator', scale=2)), 'critic.scale=2 is derived: remove it')])
 def test_wrong_arguments(kwargs: dict[str, Any], message: str) -> None:

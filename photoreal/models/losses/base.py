@@ -23,11 +23,13 @@ class Loss(nn.Module):
         trains_discriminator: Whether :meth:`discriminator_loss` is what the discriminator is trained with.
         penalises_discriminator: Whether the loss is the discriminator's alone: it is added to what that is trained
             with, and the generator is not trained with it.
+        compares_pairs: Whether it takes ``pairs``, which the unpaired branch then makes.
     """
 
     needs_ping_pong: bool = False
     trains_discriminator: bool = False
     penalises_discriminator: bool = False
+    compares_pairs: bool = False
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
