@@ -20,6 +20,7 @@ from torch import Tensor
 
 from photoreal.errors import ConfigError
 from photoreal.models.losses.base import Loss
+from photoreal.models.pairs import Pairs
 from photoreal.registry import LOSSES
 from photoreal.structures import ClipContext, Score
 from photoreal.testing.networks import moving_clip, same
@@ -55,8 +56,15 @@ class LossContract:
         flow = torch.randn(2, condition.shape[1] - 1, 2, size, size, generator=rng)
         real, fake = ([Score(torch.randn(2, 1, 2, 2, generator=rng), list(torch.rand(4, 2, 3, 4, 4, generator=rng)))]
                       for _ in range(2))
-        return ClipContext(condition, target, condition[:, :, :3], torch.rand(target.shape, generator=rng), flow, -flow,
-                           real, fake, ping_pong, target.clone(), _judge)
+        pred, labels = torch.rand(target.shape, generator=rng), (4 * condition[:, :, 3]).to(torch.uint8)
+        return ClipContext(condition, target, condition[:, :, :3], pred, flow, -flow, real, fake, ping_pong,
+                           target.clone(), _judge, labels, self.pairs(target, labels))
+
+    def pairs(self, target: Tensor, labels: Tensor) -> Pairs:
+        """Whole frames as crops, whose partners are the target."""
+        steps, chosen = torch.arange(target.shape[1]), torch.arange(len(target))
+        groups = labels.to(torch.int16)
+        return Pairs(steps, self.size, chosen, target.clone(), torch.ones(()), groups, groups, 4)
 
     def perfect(self) -> ClipContext | None:
         """A context whose loss is the least there is; None where there is no least."""
@@ -101,7 +109,7 @@ class LossContract:
     def test_other_ingredients_are_not_needed(self) -> None:
         context, bare = self.context(), self.context()
         for name in {'target', 'frames', 'image', 'pred', 'flow', 'flow_back', 'real_scores',
-                     'fake_scores', 'judge'} - set(self.takes):
+                     'fake_scores', 'judge', 'labels', 'pairs'} - set(self.takes):
             setattr(bare, name, None)
         same(self.make(1.0)(bare), self.make(1.0)(context), f'the loss of {self.takes} alone and of all there is')
 
