@@ -40,12 +40,7 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
         DataError: Videos cannot be read, or do not fit each other.
         CheckpointError: No encoder can be had.
     """
-    named: dict[str, list[Footage]] = {}
-    for text in predictions:
-        name, equals, path = text.partition('=')
-        if not (name and equals and path):
-            raise ConfigError(f"found '{text}'; expected NAME=VIDEO, such as ours=work_dirs/drive/test")
-        named.setdefault(name, []).append(open_footage(path))
+    named = open_named(predictions)
     real_videos = [open_footage(path) for path in real]
     if held_out is None:
         split = [video.split(1 - HELD_OUT_PART) for video in real_videos]
@@ -61,6 +56,22 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
         write_json(out, {row.name: {'values': {key: asdict(value) for key, value in row.values.items()},
                                     'spread': row.spread} for row in rows})
     return as_markdown(rows, encoders)
+
+
+def open_named(texts: Sequence[str]) -> dict[str, list[Footage]]:
+    """``NAME=VIDEO`` each -> name -> its videos, in order.
+
+    Raises:
+        ConfigError: One has no name.
+        DataError: A video cannot be opened.
+    """
+    named: dict[str, list[Footage]] = {}
+    for text in texts:
+        name, equals, path = text.partition('=')
+        if not (name and equals and path):
+            raise ConfigError(f"found '{text}'; expected NAME=VIDEO, such as ours=work_dirs/drive/test")
+        named.setdefault(name, []).append(open_footage(path))
+    return named
 
 
 def _say(text: str) -> None:
