@@ -1,7 +1,8 @@
-"""Let people vote on blind pairs of predictions, drawn from frames of the same videos.
+"""Let people vote on blind pairs of predictions, and count their votes.
 
 example: python tools/vote.py render=val/virtual/street ours=work_dirs/drive/test --pairs pairs
          python tools/vote.py render=street.mp4 ours=ours.mp4 other=other.mp4 --seconds 2 --pairs clips
+         python tools/vote.py --count anna.json ben.json --key pairs.key.json
 
 Which is on which side, and in which order, is drawn with --seed. --pairs writes the pairs as pictures or clips, and the
 key beside the folder. A name that is given again adds another scene.
@@ -21,16 +22,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seconds', type=float, default=0.0, help='show clips of this length (default: stills)')
     parser.add_argument('--seed', type=int, default=0, help='of frames, sides and order (default: 0)')
     parser.add_argument('--question', help='what viewers are asked')
+    parser.add_argument('--count', nargs='+', metavar='JSON', help="count these files of viewers' answers")
+    parser.add_argument('--key', metavar='JSON', help='the key of the pairs, for answers that do not hold it')
     args = parser.parse_args()
-    if not args.pairs:
-        parser.error('nothing to do; expected --pairs')
+    if bool(args.count) == bool(args.methods):
+        parser.error('expected either NAME=VIDEO NAME=VIDEO, to make pairs, or --count')
+    if args.methods and not args.pairs:
+        parser.error('expected --pairs: where the pairs go')
     return args
 
 
 def main() -> None:
     args = parse_args()
+    if args.count:
+        from photoreal.judging.count import as_text, read_answers
+        print(as_text(read_answers(args.count, args.key)))
+        return
     from photoreal.judging.compare import open_named
     from photoreal.judging.pairs import QUESTION, make_ballot, write_pairs
     ballot = make_ballot(open_named(args.methods), args.number, args.seconds, args.seed, args.question or QUESTION)
-    if args.pairs:
-        print(f'{len(ballot.pairs)} pairs: {args.pairs}, key: {write_pairs(ballot, args.pairs)}')
+    print(f'{len(ballot.pairs)} pairs: {args.pairs}, key: {write_pairs(ballot, args.pairs)}')

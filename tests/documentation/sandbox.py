@@ -11,10 +11,11 @@ from photoreal.config import load_config
 from photoreal.datasets.pack import pack
 from photoreal.datasets.sources import open_source
 from photoreal.datasets.video_writers import VideoWriter
+from photoreal.datasets.writers import write_json
 from tests import tiny
 from tests.tiny import Ended
 
-OUTPUTS = ('--out', '--report', '--html', '--json', '--work-dir', '--note')
+OUTPUTS = ('--out', '--report', '--html', '--json', '--pairs', '--work-dir', '--note')
 PLACEHOLDERS = {'CONFIG': 'configs/demo.py', 'ROOT': 'data/mine', 'CKPT': 'work_dirs/demo', 'RUN_DIR': 'work_dirs/demo',
                 'VIDEO': 'drive.mp4', 'BUNDLE': 'model.safetensors'}
 LEFT_OUT = ('--compile', '--device')  # what takes a minute, and what this machine may not have
@@ -23,6 +24,8 @@ SMALL = {
     'FRNet': dict(mid_channels=8, num_blocks=1, flow_channels=4),
     'RecurrentUNet': dict(width=8, blocks=(1, 1)),
 }
+VOTE = {'pairs': [{'pair': 0, 'left': 'ours', 'right': 'render'}],  # answers to pairs, and a key
+        'answers': [{'pair': 0, 'choice': 'left', 'confidence': 2}]}
 CONFIG = """
 _base_ = {base!r}
 experiment_name = 'docs' + str(__import__('time').time_ns())
@@ -108,6 +111,8 @@ class Sandbox:
         elif path.suffix == '.safetensors':
             ended = tiny.run('export', config, '--checkpoint', self._train(config), '--out', path)
             assert ended.code == 0, ended.err
+        elif path.suffix == '.json':
+            write_json(path, VOTE)
         elif path.suffix == '.lmdb':
             pack(self.data, path)
         elif path.suffix == '.py':
