@@ -7,7 +7,8 @@ from pathlib import Path
 
 import av
 
-from photoreal.datasets.video import open_video
+from photoreal.datasets.timeline import Timeline
+from photoreal.datasets.tracks import open_container, video_track
 
 
 class AudioCopy:
@@ -20,17 +21,25 @@ class AudioCopy:
     """
 
     def __init__(self, path: Path, start: Fraction | None = None, end: Fraction | None = None) -> None:
-        self._from, self._to = start, end
-        self._container, _ = open_video(path)
+        self._path, self._from, self._to = path, start, end
+        self._container = open_container(path)
         self.streams = list(self._container.streams.audio)
         self._next: av.Packet | None = None
-        self._packets = self._container.demux(self.streams) if self.streams else iter(())
+        self._packets = self._demux() if self.streams else iter(())
 
     @property
     def begins(self) -> Fraction | None:
         """When the stream that starts first does, in seconds; None where that is unknown."""
         times = [s.start_time * s.time_base for s in self.streams if s.start_time is not None]
         return min(times, default=None)
+
+    def _demux(self) -> Iterator[av.Packet]:
+        # The picture's packets tell, too, where the clock of a joined recording starts anew.
+        timeline = Timeline(self._container)
+        for packet in self._container.demux([video_track(self._container, str(self._path)), *self.streams]):
+            timeline.mend(packet)
+            if packet.stream.type == 'audio':
+                yield packet
 
     def until(self, time: Fraction | None) -> Iterator[av.Packet]:
         """The packets that begin before a time in seconds (None: all), of those not given yet."""

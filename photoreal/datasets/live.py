@@ -2,7 +2,7 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import RawIOBase
 from itertools import count
 
@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from photoreal.datasets.audio import LiveAudio
-from photoreal.datasets.presentation import Presentation, presentation_of, stored_pixels
-from photoreal.datasets.sources import DEFAULT_FPS
+from photoreal.datasets.decoding import VideoReader
+from photoreal.datasets.presentation import Presentation
 from photoreal.errors import DataError
 
 _CAMERAS = {'linux': ('v4l2', '/dev/video{}'), 'darwin': ('avfoundation', '{}'), 'win32': ('dshow', 'video={}')}
@@ -25,16 +25,21 @@ class LiveSource(ABC):
         name: For messages.
         presentation: How they are to be shown.
         audio: Sound that comes with them and is wanted; None: none.
+        notes: What comes and is not in the frames, a sentence each.
     """
 
     name: str
     presentation: Presentation
     audio: LiveAudio | None = None
+    notes: Sequence[str] = ()
 
     @abstractmethod
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray | DataError]]:
-        """Each frame's time in units of the presentation, and its pixels (H, W, c) as stored, c = 1 or 3 (RGB); or
+    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+        """Each frame's time and duration in units of the presentation, and its pixels (H, W, c), c = 1 or 3 (RGB); or
         what is wrong with it.
+
+        Args:
+            raw: Do not mix values, as those of maps must not be.
 
         Raises:
             DataError: The stream broke down.
@@ -55,7 +60,7 @@ class RawPipe(LiveSource):
         self._pipe, self._size, self.name = pipe, size, name
         self.presentation = Presentation.of_rate(fps)
 
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray | DataError]]:
+    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
         with self._pipe:
             for i in count():
                 frame = np.empty((*self._size, 3), np.uint8)
@@ -64,17 +69,15 @@ class RawPipe(LiveSource):
                     filled += got
                 if filled < frame.nbytes:
                     break
-                yield i, frame
+                yield i, 1, frame
         if filled:
             height, width = self._size
-            yield i, DataError(f'{self.name}, frame {i}: the pipe ended after {filled} of the {frame.nbytes} bytes of '
-                               f'a frame of {width}x{height}; is that its size?')
+            yield i, 1, DataError(f'{self.name}, frame {i}: the pipe ended after {filled} of the {frame.nbytes} bytes '
+                                  f'of a frame of {width}x{height}; is that its size?')
 
 
 class EncodedStream(LiveSource):
     """Whatever FFmpeg can read without going back: a container on a pipe, a camera, a stream of a network.
-
-    Frames that cannot be decoded before the first one that can are passed over: a broadcast is joined in its middle.
 
     Args:
         address: A file, a URL or a device, as FFmpeg writes them.
@@ -91,57 +94,17 @@ class EncodedStream(LiveSource):
                  audio: bool = False, patient: bool = True) -> None:
         self.name = 'the pipe' if address == 'pipe:0' else address
         try:
-            self._container = av.open(address, format=form, options=dict(options or {}),
-                                      timeout=None if patient else _PATIENCE)
+            container = av.open(address, format=form, options=dict(options or {}),
+                                timeout=None if patient else _PATIENCE)
         except (av.FFmpegError, OSError, ValueError) as error:
             hint = '; an MP4 on a pipe must be fragmented, or take mkv, mpegts or y4m' if address == 'pipe:0' else ''
             raise DataError(f'{self.name} cannot be read ({error}){hint}') from error
-        if not self._container.streams.video:
-            raise DataError(f'{self.name} has no video stream')
-        self._video = self._container.streams.video[0]
-        if audio and self._container.streams.audio:
-            self.audio = LiveAudio(list(self._container.streams.audio))
-        self._decoded = self._decode()
-        first = next((frame for frame in self._decoded if isinstance(frame, av.VideoFrame)), None)
-        if first is None:
-            raise DataError(f'{self.name} ended before its first frame')
-        rate = self._video.average_rate or self._video.guessed_rate or DEFAULT_FPS
-        self.presentation = presentation_of(self._video, first, float(rate), timed=True)
-        self._first = first
+        self._reader = VideoReader(container, self.name, audio)
+        self.presentation, self.audio, self.notes = self._reader.presentation, self._reader.audio, self._reader.notes
 
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray | DataError]]:
-        time = self._first.pts or 0
-        yield time, stored_pixels(self._first)
-        for i, frame in enumerate(self._decoded, 1):
-            given = frame.pts if isinstance(frame, av.VideoFrame) else None
-            # Streams that have no time stamps, or wrong ones, still have an order.
-            time = given if given is not None and given > time else time + self.presentation.step
-            if isinstance(frame, av.VideoFrame):
-                yield time, stored_pixels(frame)
-            else:
-                yield time, DataError(f'{self.name}, frame {i}: cannot be decoded ({frame})')
-
-    def _decode(self) -> Iterator[av.VideoFrame | str]:
-        """Frames, and for each that is broken what is wrong with it; sound is put aside."""
-        streams = [self._video, *(self.audio.streams if self.audio else [])]
-        packets = self._container.demux(streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                raise DataError(f'{self.name} broke down ({error})') from error
-            if packet is None:
-                return
-            if packet.stream.type == 'audio':
-                self.audio.add(packet)
-                continue
-            try:
-                frames = packet.decode()
-            except av.FFmpegError as error:
-                yield str(error)
-                continue
-            for frame in frames:
-                yield 'it is damaged' if frame.is_corrupt else frame
+    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+        for moment, pixels in self._reader.pictures(raw):
+            yield moment.time, moment.duration, pixels
 
 
 def open_camera(which: str, size: tuple[int, int] | None, fps: float | None) -> EncodedStream:

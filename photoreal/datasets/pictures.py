@@ -10,13 +10,17 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from photoreal.datasets.geometry import UPRIGHT, Geometry
 from photoreal.datasets.lmdb_path import LmdbPath
 from photoreal.errors import DataError
 
 ARRAY_SUFFIX = '.npy'  # an array as NumPy writes it; in an LMDB only
 
-_TAIL = 4096  # bytes; some cameras append a little after the end marker
+_TAIL = 4096  # bytes in which the end marker is looked for before the whole file is
 _ENDS = {b'\x89PNG': b'IEND\xaeB`\x82', b'\xff\xd8': b'\xff\xd9'}
+_ORIENTATION = 0x0112  # a tag of EXIF and TIFF
+# What a file has to hold, anywhere, for there to be an orientation in it: looking for that is quicker than parsing.
+_TAGGED = {b'\xff\xd8': b'Exif', b'\x89PNG': b'eXIf', b'RIFF': b'EXIF'}
 _PNG_HEADER = struct.Struct('>8sI4sIIBBBBBI')  # signature, length, IHDR, width, height, depth, colours..., CRC
 _PNG_WHOLE_CHANNELS = (0, 2, 6)  # colour types: grey, RGB, RGBA
 _PARTIAL = 0.85  # of a PNG's rows; beyond it the whole is quicker, as OpenCV's decoder is a little faster than PIL's
@@ -48,19 +52,40 @@ def probe_picture(path: Path | LmdbPath) -> tuple[int, int]:
         if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
             raise DataError(f'{path}: unreadable picture: found no regular file, but a folder or a device; remove it')
         with path.open('rb') as file, Image.open(file) as image:
-            width, height = image.size
+            size = _geometry_of(image).size(image.height, image.width)
             file.seek(0)
             head = file.read(16)
             length = file.seek(0, io.SEEK_END)
             file.seek(max(0, length - _TAIL))
-            _check_complete(path, head, file.read())
+            if not _has_end(head, file.read()):
+                _check_complete(path, path.read_bytes())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
-    return height, width
+    return size
+
+
+def picture_notes(path: Path | LmdbPath) -> list[str]:
+    """What is in a picture's file and not in the picture that is read, a sentence each.
+
+    Raises:
+        DataError: The picture is damaged.
+    """
+    if path.suffix == ARRAY_SUFFIX:
+        return []
+    try:
+        with path.open('rb') as file, Image.open(file) as image:
+            notes = []
+            if (count := getattr(image, 'n_frames', 1)) > 1:
+                notes.append(f'it holds {count} pictures; the first one is read')
+            if image.has_transparency_data:
+                notes.append('its transparency (alpha) is left out')
+            return notes
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
 
 
 def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[tuple[int, int], np.ndarray]:
-    """Decode a picture.
+    """Decode a picture, and turn it upright.
 
     Args:
         path: The file.
@@ -75,13 +100,14 @@ def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[
     """
     try:
         data = path.read_bytes()
-        _check_complete(path, data[:16], data[-_TAIL:])
+        if not _has_end(data[:16], data[-_TAIL:]):
+            _check_complete(path, data)
+        geometry = _geometry(data)
         if raw:
             with Image.open(io.BytesIO(data)) as image:
                 if image.mode in ('P', '1'):  # OpenCV would give the colours of the palette
-                    stored = np.asarray(image, dtype=np.uint8)[..., None]
-                    return stored.shape[:2], stored
-        partial = rows and _upper_png(data, rows)
+                    return _whole(np.asarray(image, dtype=np.uint8), geometry)
+        partial = rows and geometry.orientation == UPRIGHT and _upper_png(data, rows)
         if partial:
             return partial
         stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -91,7 +117,27 @@ def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[
         raise _unreadable(path, error) from error
     if stored is None:
         raise _unreadable(path, None)
-    return stored.shape[:2], stored[..., None] if stored.ndim == 2 else stored
+    return _whole(stored, geometry)
+
+
+def _whole(stored: np.ndarray, geometry: Geometry) -> tuple[tuple[int, int], np.ndarray]:
+    pixels = geometry.apply(stored[..., None] if stored.ndim == 2 else stored[..., :3])
+    return pixels.shape[:2], pixels
+
+
+def _geometry(data: bytes) -> Geometry:
+    tag = next((tag for magic, tag in _TAGGED.items() if data.startswith(magic)), None)
+    if tag is None or tag not in data:
+        return Geometry()
+    with Image.open(io.BytesIO(data)) as image:
+        return _geometry_of(image)
+
+
+def _geometry_of(image: Image.Image) -> Geometry:
+    # PIL and OpenCV turn TIFF, and only TIFF, by themselves; in a PNG PIL would look for it behind the pixels, too.
+    if image.format == 'TIFF' or (image.format == 'PNG' and 'exif' not in image.info):
+        return Geometry()
+    return Geometry.of(image.getexif().get(_ORIENTATION), None)
 
 
 def array_view(data: memoryview) -> np.ndarray:
@@ -147,9 +193,42 @@ def _unreadable(path: Path | LmdbPath, error: Exception | None) -> DataError:
     return DataError(f'{path}: unreadable picture: found {found}; copy or export it anew')
 
 
-def _check_complete(path: Path | LmdbPath, head: bytes, tail: bytes) -> None:
-    # Some decoders fill what is missing with grey instead of failing.
-    for magic, end in _ENDS.items():
-        if head.startswith(magic) and end not in tail:
-            raise DataError(f'{path}: unreadable picture: the file is cut short (no end marker); '
-                            'copy or export it anew')
+def _has_end(head: bytes, tail: bytes) -> bool:
+    """Whether an end marker lies where most files have theirs; files of kinds that have none do, too."""
+    return all(end in tail for magic, end in _ENDS.items() if head.startswith(magic))
+
+
+def _check_complete(path: Path | LmdbPath, data: bytes) -> None:
+    """See whether a JPEG or PNG is whole, whatever lies behind it, such as the film of a motion photo.
+
+    Some decoders fill what is missing with grey instead of failing.
+    """
+    if not (_png_ends(data) if data.startswith(b'\x89PNG') else _jpeg_ends(data)):
+        raise DataError(f'{path}: unreadable picture: the file is cut short (no end marker); '
+                        'copy or export it anew')
+
+
+def _png_ends(data: bytes) -> bool:
+    place = 8
+    while place + 12 <= len(data):
+        length, kind = struct.unpack_from('>I4s', data, place)
+        if kind == b'IEND':
+            return True
+        place += 12 + length
+    return False
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether the end of the picture comes, going from segment to segment (ITU-T T.81, B.1): previews lie in some."""
+    place = 2
+    while 0 <= (place := data.find(b'\xff', place)) < len(data) - 1:
+        marker = data[place + 1]
+        if marker == 0xD9:
+            return True
+        if marker == 0xFF:  # a filling byte
+            place += 1
+        elif marker <= 0x01 or 0xD0 <= marker <= 0xD7:  # a byte of the scan, or a mark in it: without a length
+            place += 2
+        else:
+            place += 2 + int.from_bytes(data[place + 2:place + 4], 'big')
+    return False

@@ -1,4 +1,4 @@
-"""How a video is to be shown: when its frames appear, what colours its numbers mean, which way is up."""
+"""How a video is to be shown: when its frames appear, and what colours its numbers mean."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -75,15 +75,11 @@ class Presentation:
         rate: Frames per second, on average.
         time_base: Seconds that frame times count in; without one they count frames.
         colour: Of the stored frames.
-        display_matrix: The nine numbers by which players turn or mirror the frames; None: shown as stored.
-        pixel_aspect: Width of a pixel by its height.
     """
 
     rate: Fraction
     time_base: Fraction | None = None
     colour: Colour = field(default_factory=Colour)
-    display_matrix: tuple[int, ...] | None = None
-    pixel_aspect: Fraction = Fraction(1)
 
     @classmethod
     def of_rate(cls, fps: float) -> 'Presentation':
@@ -99,22 +95,6 @@ class Presentation:
     def step(self) -> int:
         """The usual distance of two frames, in units."""
         return max(1, round(1 / (self.rate * self.unit)))
-
-
-def presentation_of(stream: av.VideoStream, frame: av.VideoFrame, fps: float, timed: bool) -> Presentation:
-    """The presentation of a stream.
-
-    Args:
-        stream: The stream.
-        frame: Its first frame.
-        fps: Frames per second.
-        timed: Whether its time stamps can be used.
-    """
-    matrix = next((data for data in frame.side_data if data.type.name == 'DISPLAYMATRIX'), None)
-    return Presentation(
-        Fraction(fps).limit_denominator(1001), stream.time_base if timed else None, Colour.of(frame),
-        None if matrix is None else tuple(np.frombuffer(bytes(matrix), np.int32).tolist()),
-        stream.sample_aspect_ratio or Fraction(1))
 
 
 def stored_pixels(frame: av.VideoFrame) -> np.ndarray:

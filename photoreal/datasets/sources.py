@@ -1,7 +1,6 @@
-"""The only decoder: videos as folders of pictures or as video files, read frame by frame as RGB.
+"""Videos as folders of pictures or as video files, read frame by frame as RGB.
 
-Orientation tags (EXIF, rotation of a video) are ignored throughout: pixels come as they are stored, so that frames
-and recorded maps always fit each other.
+Frames come as a person sees them: turned upright as their tags say, with square pixels, and deinterlaced.
 """
 
 import json
@@ -16,23 +15,25 @@ from pathlib import Path
 
 import numpy as np
 
+from photoreal.datasets.decoding import DEFAULT_FPS, VideoReader
 from photoreal.datasets.lmdb_path import LMDB_SUFFIX, LmdbPath, data_path
 from photoreal.datasets.pictures import (
     ARRAY_SUFFIX,
     array_error,
     array_view,
     decode_picture,
+    picture_notes,
     probe_picture,
 )
-from photoreal.datasets.presentation import Presentation, stored_pixels
+from photoreal.datasets.presentation import Presentation
+from photoreal.datasets.tracks import open_container
 from photoreal.datasets.transforms import Window
-from photoreal.datasets.video import Decoder, VideoIndex, decoder, index_video
+from photoreal.datasets.video import VideoIndex, decoder, index_video
 from photoreal.errors import DataError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.ts', '.mts', '.m2ts', '.wmv',
                   '.flv', '.ogv', '.mxf', '.3gp', '.h264')
-DEFAULT_FPS = 25.0
 
 _LITTER = ('thumbs.db', 'desktop.ini')
 
@@ -79,8 +80,13 @@ class FrameSource(ABC):
         """How the video is to be shown."""
         return Presentation.of_rate(self.fps)
 
+    @property
+    def notes(self) -> list[str]:
+        """What is in the files and not in the frames, a sentence each."""
+        return []
+
     def time(self, index: int) -> int:
-        """When a frame appears, in units of :attr:`presentation`."""
+        """When a frame appears, in units of :attr:`presentation`; that after the last would when the last is over."""
         return index
 
     @abstractmethod
@@ -104,6 +110,24 @@ class FrameSource(ABC):
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def pictures(self, start: int, raw: bool) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+        """One frame after the other, for those who read all of them; one that is damaged does not end them.
+
+        Args:
+            start: The first one.
+            raw: Give what is stored, as :meth:`read` does; else 16 bits and grey come as they are, too.
+
+        Returns:
+            Of each its time and how long it is shown if nothing follows, in units of :attr:`presentation`, and its
+            pixels (H, W, c), or what is wrong with it.
+        """
+        for index in range(start, len(self)):
+            try:
+                pixels = self.read([index], raw=raw)[0]
+            except DataError as error:
+                pixels = error
+            yield self.time(index), 1, pixels
 
     def read(self, indices: Sequence[int], *, raw: bool = False, window: Window | None = None) -> np.ndarray:
         """Read frames; one that occurs more than once is decoded once.
@@ -143,6 +167,8 @@ class FrameSource(ABC):
 
 class FolderSource(FrameSource):
     """A folder of pictures in natural order of their names, on disk or in an LMDB. Other files are passed over.
+
+    Its notes are those of the first picture.
 
     Args:
         folder: The folder. ``fps`` is read from ``meta.json`` beside it; without one it is 25. In an LMDB a folder
@@ -189,6 +215,10 @@ class FolderSource(FrameSource):
         if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < float('inf'):
             raise DataError(f'{path}: found fps {fps!r}; expected a number above 0')
         return float(fps)
+
+    @cached_property
+    def notes(self) -> list[str]:
+        return [f'{self._files[0]}: {note}' for note in picture_notes(self.file(0))]
 
     def file(self, index: int) -> Path | LmdbPath:
         """The file of a frame."""
@@ -244,7 +274,7 @@ class VideoSource(FrameSource):
 
     @cached_property
     def _index(self) -> VideoIndex:
-        return index_video(self.path, DEFAULT_FPS)
+        return index_video(self.path)
 
     @cached_property
     def names(self) -> list[str]:
@@ -257,19 +287,19 @@ class VideoSource(FrameSource):
 
     @property
     def fps(self) -> float:
-        return self._index.fps
-
-    @cached_property
-    def presentation(self) -> Presentation:
-        return self._decoder.presentation(self._index)
-
-    def time(self, index: int) -> int:
-        times = self._index.times
-        return index if times is None else int(times[index])
+        return float(self._index.presentation.rate)
 
     @property
-    def _decoder(self) -> Decoder:
-        return decoder(self.path, self._index.stamp, os.getpid())
+    def presentation(self) -> Presentation:
+        return self._index.presentation
+
+    @property
+    def notes(self) -> list[str]:
+        return self._index.notes
+
+    def time(self, index: int) -> int:
+        found = self._index
+        return int(found.times[index]) if index < found.length else found.end
 
     def where(self, index: int) -> str:
         return f'{self.path}, frame {index}'
@@ -279,14 +309,19 @@ class VideoSource(FrameSource):
             return next(self._decode([0], True, None))[0]
         return self.size
 
+    def pictures(self, start: int, raw: bool) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+        with open_container(self.path) as container:
+            for moment, pixels in VideoReader(container, str(self.path)).pictures(raw, start):
+                yield moment.time, moment.duration, pixels
+
     def _decode(self, indices: Sequence[int], raw: bool,
                 rows: int | None) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+        opened = decoder(self.path, self._index.changed, os.getpid())
         for index in indices:
-            frame = self._decoder.fetch(self._index, index)
-            if frame is None:
+            pixels = opened.fetch(self._index, index, raw)
+            if pixels is None:
                 raise DataError(f'{self.where(index)}: cannot be decoded, the file is damaged there; '
                                 'copy or encode it anew')
-            pixels = stored_pixels(frame)
             yield pixels.shape[:2], pixels
 
 

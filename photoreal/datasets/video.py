@@ -1,20 +1,31 @@
-"""How a video file is indexed and decoded, exact to the frame. Only ``sources.py`` uses it."""
+"""How the frames of a video file are found and read in any order, exact to the frame. Only ``sources.py`` uses it."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 
+from photoreal.datasets.decoding import Moment, VideoReader, needs_neighbours
+from photoreal.datasets.deinterlacing import deinterlaced
+from photoreal.datasets.geometry import Geometry
 from photoreal.datasets.lmdb_path import LmdbPath
-from photoreal.datasets.presentation import Presentation, presentation_of
+from photoreal.datasets.presentation import Presentation, stored_pixels
+from photoreal.datasets.timeline import Timeline
+from photoreal.datasets.tracks import open_container, video_track
 from photoreal.errors import DataError
 
 _OPEN_DECODERS = 8  # a process: each holds a file and some full frames
 _SKIP = 16  # frames that are quicker decoded through than jumped over
+_KEPT = 3  # decoded frames: deinterlacing looks at those before and after
+_TRIED = 16  # frames that are decoded to see whether the packets of a file can be taken for its frames
+_FIELDS = ('h264', 'mpeg2video', 'mpeg1video', 'vc1', 'wmv3', 'cavs')  # codecs whose packets may hold half a frame
+_CLOSE = 0.75  # of the least distance of two frames: what lies closer together may be two fields
 
 
 @dataclass(frozen=True)
@@ -22,70 +33,117 @@ class VideoIndex:
     """What was found by going through the whole file once; container headers may lie about the count.
 
     Attributes:
-        length: Frames.
-        size: (height, width).
-        fps: Frames per second.
-        times: (length,) int64, ascending time stamps; None where the file has no usable ones, and thus no seeking.
+        length: Frames, among them those that are damaged.
+        size: (height, width) as shown.
+        presentation: How the video is to be shown.
+        geometry: How its pixels are.
+        times: (length,) int64, ascending: when frames appear, in units of the presentation.
+        end: When the last one is over.
+        stamps: (length,) int64, ascending time stamps in the file; None where it has no usable ones, and thus there is
+            no seeking.
         keys: Frames that decoding can start at.
-        stamp: When the file was last changed, in nanoseconds.
+        notes: What is in the file and not in the frames, a sentence each.
+        changed: When the file was last changed, in nanoseconds.
     """
 
     length: int
     size: tuple[int, int]
-    fps: float
-    times: np.ndarray | None
+    presentation: Presentation
+    geometry: Geometry
+    times: np.ndarray
+    end: int
+    stamps: np.ndarray | None
     keys: list[int]
-    stamp: int
+    notes: list[str]
+    changed: int
 
-    def place(self, time: int | None) -> int | None:
+    def place(self, stamp: int | None) -> int | None:
         """The frame with that time stamp, if there is one."""
-        place = self.length if time is None else int(np.searchsorted(self.times, time))
-        return place if place < self.length and self.times[place] == time else None
+        place = self.length if stamp is None else int(np.searchsorted(self.stamps, stamp))
+        return place if place < self.length and self.stamps[place] == stamp else None
 
 
-def open_video(path: Path | LmdbPath) -> tuple[av.container.InputContainer, av.VideoStream]:
-    try:
-        container = av.open(path.open() if isinstance(path, LmdbPath) else str(path))
-    except (av.FFmpegError, OSError) as error:
-        raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
-    if not container.streams.video:
-        container.close()
-        raise DataError(f'{path}: found no video stream in the file; expected one')
-    stream = container.streams.video[0]
-    stream.thread_count = 1  # workers are the parallelism; threads would not survive a fork
-    return container, stream
+class _Found(NamedTuple):
+    """A frame that was found: its time, duration and stamp as in :class:`Moment`; whether decoding can start there."""
+
+    time: int
+    duration: int
+    stamp: int | None
+    key: bool
 
 
-def index_video(path: Path | LmdbPath, fps_if_unknown: float) -> VideoIndex:
-    """Go through a video file once, without decoding where its time stamps can be trusted.
+def index_video(path: Path | LmdbPath) -> VideoIndex:
+    """Go through a video file once, without decoding more than its beginning where its packets are seen to be frames.
 
     Raises:
         DataError: The file is no video, or holds no frames.
     """
-    container, stream = open_video(path)
-    stamp = path.stat().st_mtime_ns
+    changed = path.stat().st_mtime_ns
     try:
-        with container:
-            size = (stream.codec_context.height, stream.codec_context.width)
-            fps = float(stream.average_rate or stream.guessed_rate or fps_if_unknown)
-            # VP8 has packets without a picture, and AVI stamps packets in the order of decoding.
-            trusted = stream.codec_context.name != 'vp8' and container.format.name != 'avi'
-            found = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size and not p.is_discard]
-        if trusted and None not in (times := [t for t, _ in found]) and len(set(times)) == len(times):
-            found.sort()
+        with open_container(path) as container:
+            reader = VideoReader(container, str(path), threads=1)
+            head = list(islice(reader, _TRIED))
+        found, stamps = _packets(path, head), None
+        if found is None:
+            reader, found = _decoded(path)
+            stamps = None if reader.mended else _ascending(found)
         else:
-            container, stream = open_video(path)
-            with container:
-                found = [(f.pts, bool(f.key_frame)) for f in container.decode(stream)]
+            stamps = [one.stamp for one in found]
     except av.FFmpegError as error:
         raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
-    if not found:
-        raise DataError(f'{path}: found no frames in the video; copy or encode it anew')
-    times = [t for t, _ in found]
-    if None in times or any(a >= b for a, b in pairwise(times)):
-        return VideoIndex(len(found), size, fps, None, [0], stamp)
-    keys = [i for i, (_, key) in enumerate(found) if key]
-    return VideoIndex(len(found), size, fps, np.array(times), keys, stamp)
+    keys = [0] if stamps is None else [i for i, one in enumerate(found) if one.key]
+    first, last = head[0].frame, found[-1]
+    return VideoIndex(len(found), reader.geometry.size(first.height, first.width), reader.presentation, reader.geometry,
+                      np.array([one.time for one in found], np.int64), last.time + last.duration,
+                      None if stamps is None else np.array(stamps, np.int64), keys, reader.notes, changed)
+
+
+def _packets(path: Path | LmdbPath, head: Sequence[Moment]) -> list[_Found] | None:
+    """The packets of a file, in the order of their stamps, as its frames; None where they may be something else.
+
+    Args:
+        path: The file.
+        head: Its first frames, decoded.
+    """
+    with open_container(path) as container:
+        track, timeline, found = video_track(container, str(path)), Timeline(container), []
+        codec = track.codec_context.name
+        if codec == 'vp8' or container.format.name == 'avi':  # AVI stamps packets in the order of decoding
+            return None
+        for packet in container.demux([track, *container.streams.audio]):
+            timeline.mend(packet)
+            if packet.stream == track and packet.size and not packet.is_discard:
+                found.append(_Found(packet.pts, packet.duration or 0, packet.pts, packet.is_keyframe))
+    stamps = {one.stamp for one in found}
+    if timeline.mended or None in stamps or len(stamps) < len(found) or head[0].stamp is None:
+        return None
+    found = sorted(one for one in found if one.stamp >= head[0].stamp)
+    if [one.stamp for one in found[:len(head)]] != [moment.stamp for moment in head]:
+        return None
+    if codec in _FIELDS and len(head) > 1:
+        least = min(b.stamp - a.stamp for a, b in pairwise(head))
+        if any(b.stamp - a.stamp < _CLOSE * least for a, b in pairwise(found)):
+            return None
+    usual = max(1, head[0].duration)
+    return [one if one.duration > 0 else one._replace(duration=usual) for one in found]
+
+
+def _decoded(path: Path | LmdbPath) -> tuple[VideoReader, list[_Found]]:
+    with open_container(path) as container:
+        reader = VideoReader(container, str(path), threads=1)
+        return reader, [_Found(one.time, one.duration, one.stamp, one.frame is not None and bool(one.frame.key_frame))
+                        for one in reader]
+
+
+def _ascending(found: Sequence[_Found]) -> list[int] | None:
+    """The frames' stamps, if each is above the one before; a damaged frame has none and gets what lies between."""
+    stamps: list[int] = []
+    for one in found:
+        stamp = one.stamp if one.stamp is not None else stamps[-1] + 1 if stamps else None
+        if stamp is None or (stamps and stamp <= stamps[-1]):
+            return None
+        stamps.append(stamp)
+    return stamps
 
 
 class Decoder:
@@ -93,56 +151,74 @@ class Decoder:
 
     def __init__(self, path: Path | LmdbPath) -> None:
         self._path = path
+        self._kept: dict[int, av.VideoFrame] = {}  # the last ones
         self._restart()
 
-    def fetch(self, index: VideoIndex, i: int) -> av.VideoFrame | None:
-        """Frame i; None if the file does not yield it."""
+    def fetch(self, index: VideoIndex, i: int, raw: bool) -> np.ndarray | None:
+        """Frame i as it is shown, (H, W, c); None if the file does not yield it.
+
+        Args:
+            index: Of the file.
+            i: Which frame.
+            raw: Do not mix values.
+        """
+        frame = self._frame(index, i)
+        if frame is None:
+            return None
+        if needs_neighbours(frame, raw):
+            before, after = (self._frame(index, k) if 0 <= k < index.length else None for k in (i - 1, i + 1))
+            frame = deinterlaced(before, frame, after)
+        return index.geometry.apply(stored_pixels(frame), nearest=raw)
+
+    def _frame(self, index: VideoIndex, i: int) -> av.VideoFrame | None:
+        """Frame i as it is decoded."""
+        if i in self._kept:
+            return self._kept[i]
         near = bisect_right(index.keys, i)
-        starts = [index.keys[k] for k in (near - 1, near - 2) if k >= 0] if index.times is not None else []
+        starts = [index.keys[k] for k in (near - 1, near - 2) if k >= 0] if index.stamps is not None else []
         # A seek may land behind the frame that it was asked for: then start further back, at last from the beginning.
-        ways = [*(partial(self._seek, int(index.times[start])) for start in starts), self._restart]
+        ways = [*(partial(self._seek, int(index.stamps[start])) for start in starts), self._restart]
         if self._next <= i and not (starts and starts[0] > self._next + _SKIP):
             ways.insert(0, self._go_on)
         for go in ways:
             try:
                 go()
                 frame = self._advance(index, i)
-            except av.FFmpegError:
+            except (av.FFmpegError, DataError):
                 self._next = index.length  # nothing can be decoded from here on
                 continue
             if frame is not None:
                 return frame
         return None
 
-    def presentation(self, index: VideoIndex) -> Presentation:
-        """How the video is to be shown, as the first of its frames that can be decoded tells."""
-        frame = next(filter(None, (self.fetch(index, i) for i in range(min(index.length, _SKIP)))), None)
-        if frame is None:
-            return Presentation.of_rate(index.fps)
-        return presentation_of(self._stream, frame, index.fps, index.times is not None)
-
     def _go_on(self) -> None:
         """Stay where decoding stands."""
 
     def _restart(self) -> None:
-        self._container, self._stream = open_video(self._path)
-        self._frames = self._container.decode(self._stream)
-        self._next = 0
+        self._reader = VideoReader(open_container(self._path), str(self._path), threads=1)
+        self._moments, self._next = iter(self._reader), 0
 
-    def _seek(self, time: int) -> None:
-        self._container.seek(time, stream=self._stream)
-        self._frames = self._container.decode(self._stream)
+    def _seek(self, stamp: int) -> None:
+        self._moments = self._reader.seek(stamp)
 
     def _advance(self, index: VideoIndex, i: int) -> av.VideoFrame | None:
-        for frame in self._frames:
-            place = self._next if index.times is None else index.place(frame.pts)
+        for moment in self._moments:
+            place = self._next if index.stamps is None else index.place(moment.stamp)
             if place is None:
                 continue
             self._next = place + 1
+            if moment.frame is not None:
+                self._keep(place, moment.frame)
             if place >= i:
-                return frame if place == i and not frame.is_corrupt else None
+                return moment.frame if place == i else None
         self._next = index.length
         return None
+
+    def _keep(self, place: int, frame: av.VideoFrame) -> None:
+        self._kept.pop(place, None)
+        self._kept[place] = frame
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
 
 
 @lru_cache(maxsize=_OPEN_DECODERS)

@@ -118,12 +118,13 @@ class _Encoder(ABC):
             if error is None:
                 raise  # else what made it end early tells more
 
-    def write(self, frame: np.ndarray, time: int | None = None) -> None:
+    def write(self, frame: np.ndarray, time: int | None = None, duration: int | None = None) -> None:
         """Append one frame.
 
         Args:
             frame: (H, W, 3) uint8 RGB, of the same size as the first.
             time: When it appears, in units of the presentation; None: at its distance from the one before.
+            duration: How long it is shown if it is the last, in the same units; None: the usual distance.
 
         Raises:
             DataError: The frame has another shape or type.
@@ -143,10 +144,10 @@ class _Encoder(ABC):
         picture = self.presentation.colour.picture(frame, self._codec.pixels)
         picture.pts = time - round(self._origin / self.presentation.unit)
         picture.time_base = self.presentation.unit
-        picture.duration = self.presentation.step
+        picture.duration = duration or self.presentation.step
         self._mux(self._stream.encode(picture))
         self._copy_audio(time * self.presentation.unit)
-        self._end = time + self.presentation.step
+        self._end = time + picture.duration
         self.count += 1
 
     def _add_video(self) -> av.VideoStream:
@@ -158,13 +159,10 @@ class _Encoder(ABC):
         context = stream.codec_context
         context.time_base = self.presentation.unit
         context.pix_fmt = self._codec.pixels
-        context.sample_aspect_ratio = self.presentation.pixel_aspect
         self.presentation.colour.tag(context)
         if self._codec.encoder == 'libx265':
             context.codec_tag = 'hvc1'  # the kind of H.265 that players of Apple take
         context.flags |= av.codec.context.Flags.frame_duration  # else the last frame of a file has none
-        if self.presentation.display_matrix is not None:
-            stream.set_display_matrix(self.presentation.display_matrix)
         return stream
 
     def _add_audio(self, stream: av.AudioStream) -> av.AudioStream:
@@ -288,14 +286,14 @@ class PipeWriter(_Encoder):
             colour = replace(self.presentation.colour, matrix=untagged_matrix(*size))
             self.presentation = replace(self.presentation, colour=colour)
 
-    def write(self, frame: np.ndarray, time: int | None = None) -> None:
+    def write(self, frame: np.ndarray, time: int | None = None, duration: int | None = None) -> None:
         """Append one frame, as in a file.
 
         Raises:
             DataError: The frame has another shape or type, or nobody reads the pipe any more.
         """
         try:
-            super().write(frame, None if self._form in _UNCOMPRESSED else time)
+            super().write(frame, *((None, None) if self._form in _UNCOMPRESSED else (time, duration)))
             self._pipe.flush()
         except BrokenPipeError as error:
             with open(os.devnull, 'wb') as nowhere:  # else what is still buffered would raise this again

@@ -19,12 +19,14 @@ class Outcome(NamedTuple):
         time: When it appears, in units of the input's presentation.
         pred: (H*s, W*s, 3) uint8 RGB.
         fault: Why ``pred`` repeats the prediction before it; None: it does not.
+        duration: How long it is shown if nothing follows, in the same units as the time.
     """
 
     index: int
     time: int
     pred: np.ndarray
     fault: DataError | None
+    duration: int
 
 
 class Feed:
@@ -82,7 +84,7 @@ class Feed:
         for pred in preds:
             yield from self._repeats(last)
             read, _ = self._noted.popleft()
-            yield Outcome(read.index, read.time, pred, None)
+            yield Outcome(read.index, read.time, pred, None, read.duration)
             last = pred
         yield from self._repeats(last)
         if self._fault is not None:
@@ -91,7 +93,7 @@ class Feed:
     def _repeats(self, last: np.ndarray | None) -> Iterator[Outcome]:
         while self._noted and self._noted[0][1] is not None:
             read, fault = self._noted.popleft()
-            yield Outcome(read.index, read.time, last, fault)
+            yield Outcome(read.index, read.time, last, fault, read.duration)
 
     def _map(self, name: str, reads: Iterator[Read], index: int) -> Read:
         read = next(reads, None)

@@ -68,14 +68,16 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
             raise DataError(f'--out {out} is where the input lies, which would be overwritten: choose another name')
     reading = replace(reading, audio=reading.audio and wants_audio(out, writing))
     frames = open_input(source, reading)
-    maps = {name: _open_maps(path, name, frames, reading) for name, path in paths.items()}
+    maps = {name: _open_maps(path, name, frames, replace(reading, raw=enhancer.modalities[name].raw))
+            for name, path in paths.items()}
     output = open_output(out, frames, writing)
-    feed = Feed(frames.reads(raw=False),
-                {name: given.reads(enhancer.modalities[name].raw) for name, given in maps.items()}, skip_bad)
+    feed = Feed(frames.reads(), {name: given.reads() for name, given in maps.items()}, skip_bad)
     if say is not None and interruption is None and isinstance(frames, FileInput) and not writing.low_delay:
         say(str(forecast(enhancer, *frames.size)))
     ahead = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if writing.low_delay else 4, patience=None)
     say = say or (lambda text: None)
+    for note in frames.notes:
+        say(f'{frames.name}: {note}')
     with closing(ahead) as preds:
         if interruption is not None:
             return _write(output, interruption.between(feed.outcomes(preds)), say)

@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from io import FileIO
@@ -41,6 +41,7 @@ class Reading:
         size: (height, width) of raw frames on a pipe, or to ask a camera for.
         fps: Frames per second of pictures or of raw frames, or to ask a camera for.
         audio: Whether sound is wanted.
+        raw: Give what is stored instead of RGB, and do not mix values, as those of maps must not be.
     """
 
     start: int = 0
@@ -48,6 +49,7 @@ class Reading:
     size: tuple[int, int] | None = None
     fps: float | None = None
     audio: bool = True
+    raw: bool = False
 
 
 class Read(NamedTuple):
@@ -56,11 +58,13 @@ class Read(NamedTuple):
     Attributes:
         index: Its number, counted from 0.
         time: When it appears, in units of the input's presentation.
+        duration: How long it is shown if nothing follows, in the same units.
         pixels: (H, W, 3) uint8 RGB, or as stored; or what is wrong with it.
     """
 
     index: int
     time: int
+    duration: int
     pixels: np.ndarray | DataError
 
 
@@ -73,6 +77,7 @@ class Input(ABC):
         origin: The moment, in seconds, at which what is made of them begins.
         audio: Sound of them; None: none, or none wanted.
         length: How many there are; None: nobody knows.
+        notes: What is in the input and not in the frames, a sentence each.
     """
 
     name: str
@@ -80,10 +85,11 @@ class Input(ABC):
     origin: Fraction
     audio: AudioCopy | LiveAudio | None
     length: int | None
+    notes: Sequence[str]
 
     @abstractmethod
-    def reads(self, raw: bool) -> Iterator[Read]:
-        """All of them; ``raw``: as stored."""
+    def reads(self) -> Iterator[Read]:
+        """All of them."""
 
     def file_name(self, index: int) -> str:
         """A name, without suffix, for a file made of one of them."""
@@ -98,12 +104,12 @@ class FileInput(Input):
     """
 
     def __init__(self, source: FrameSource, reading: Reading) -> None:
-        self._source, self._all = source, range(len(source))
+        self._source, self._all, self._reading = source, range(len(source)), reading
         self._chosen = self._all[reading.start:reading.end]
         if not self._chosen:
             raise DataError(f'{source.path} has {len(source)} frames: there is none from {reading.start} to '
                             f'{reading.end or len(source)}')
-        self.name, self.length = str(source.path), len(self._chosen)
+        self.name, self.length, self.notes = str(source.path), len(self._chosen), source.notes
         self.presentation = source.presentation
         if isinstance(source, FolderSource) and reading.fps is not None:
             self.presentation = Presentation.of_rate(reading.fps)
@@ -122,9 +128,7 @@ class FileInput(Input):
 
     def _time(self, index: int) -> Fraction:
         """When a frame appears, in seconds, or that after the last would."""
-        last = len(self._all) - 1
-        over = max(0, index - last) * self.presentation.step
-        return (self._source.time(min(index, last)) + over) * self.presentation.unit
+        return self._source.time(index) * self.presentation.unit
 
     @property
     def size(self) -> tuple[int, int]:
@@ -136,13 +140,11 @@ class FileInput(Input):
         """Frames of the file, whichever were chosen."""
         return len(self._all)
 
-    def reads(self, raw: bool) -> Iterator[Read]:
-        for i in self._chosen:
-            try:
-                pixels = self._source.read([i], raw=raw)[0]
-            except DataError as error:
-                pixels = error
-            yield Read(i, self._source.time(i), pixels)
+    def reads(self) -> Iterator[Read]:
+        start, end, raw = self._reading.start, self._reading.end, self._reading.raw
+        frames = islice(self._source.pictures(start, raw), end and end - start)
+        for i, (time, duration, pixels) in enumerate(frames, start):
+            yield Read(i, time, duration, _as_asked(pixels, raw, self._source.where(i)))
 
     def file_name(self, index: int) -> str:
         return self._source.names[index] if self._source.has_file_names else super().file_name(index)
@@ -156,26 +158,29 @@ class LiveInput(Input):
     """
 
     def __init__(self, source: LiveSource, reading: Reading) -> None:
-        self._frames = enumerate(source)
+        self._frames, self._raw = enumerate(source.frames(reading.raw)), reading.raw
         self._first = next(islice(self._frames, reading.start, None), None)
         if self._first is None:
             raise DataError(f'{source.name} ended before frame {reading.start}')
         self._count = None if reading.end is None else reading.end - reading.start
         self.name, self.presentation, self.length = source.name, source.presentation, self._count
+        self.notes = source.notes
         self.origin = self._first[1][0] * self.presentation.unit
         self.audio = source.audio
         if self.audio is not None:
             self.audio.start = self.origin
 
-    def reads(self, raw: bool) -> Iterator[Read]:
-        for index, (time, pixels) in islice(self._all(), self._count):
-            if isinstance(pixels, np.ndarray) and not raw:
-                pixels = to_rgb8(pixels, f'{self.name}, frame {index}')
-            yield Read(index, time, pixels)
+    def reads(self) -> Iterator[Read]:
+        for index, (time, duration, pixels) in islice(self._all(), self._count):
+            yield Read(index, time, duration, _as_asked(pixels, self._raw, f'{self.name}, frame {index}'))
 
-    def _all(self) -> Iterator[tuple[int, tuple[int, np.ndarray | DataError]]]:
+    def _all(self) -> Iterator[tuple[int, tuple[int, int, np.ndarray | DataError]]]:
         yield self._first
         yield from self._frames
+
+
+def _as_asked(pixels: np.ndarray | DataError, raw: bool, where: str) -> np.ndarray | DataError:
+    return pixels if raw or isinstance(pixels, DataError) else to_rgb8(pixels, where)
 
 
 def open_input(text: str, reading: Reading) -> Input:

@@ -68,7 +68,7 @@ class _Video(Output):
         return self._writer
 
     def write(self, outcome: Outcome) -> None:
-        self._writer.write(outcome.pred, outcome.time)
+        self._writer.write(outcome.pred, outcome.time, outcome.duration)
 
 
 class _Pictures(Output):

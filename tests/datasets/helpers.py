@@ -1,5 +1,9 @@
 """Small videos on disk, and modalities that show what a data set hands them."""
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,6 +42,23 @@ def write_video(path: Path, frames: np.ndarray, codec: str = 'ffv1', pixels: str
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path
+
+
+@contextmanager
+def piped(path: Path, data: bytes) -> Iterator[Path]:
+    """A named pipe that a thread fills."""
+    os.mkfifo(path)
+
+    def fill() -> None:
+        try:
+            path.write_bytes(data)
+        except BrokenPipeError:
+            pass  # the reader had enough
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    yield path
+    thread.join(5)
 
 
 def make_video(root: Path, count: int = 6, name: str = 'a', split: str = 'train', domain: str = 'real', *,

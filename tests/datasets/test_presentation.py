@@ -1,4 +1,4 @@
-"""Colours, times, orientation and sound survive reading and writing."""
+"""Colours, times and sound survive reading and writing."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from photoreal.datasets.presentation import Colour
 from photoreal.datasets.sources import VideoSource
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.errors import ConfigError
-from tests.datasets.films import TURNED, audio_packets, frame_times, scene, write_film
+from tests.datasets.films import audio_packets, frame_times, scene, write_film
 from tests.datasets.helpers import pictures
 
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}  # of red and blue in luma
@@ -59,15 +59,6 @@ def test_untagged_colours_are_those_that_players_take(tmp_path, size, matrix):
     source = VideoSource(tmp_path / 'in.mkv')
     assert source.presentation.colour.matrix == matrix
     assert np.abs(source.read([0]).astype(int) - frame).mean() < 2
-
-
-@pytest.mark.parametrize('suffix', ['.mp4', '.mov', '.mkv'])
-def test_orientation_is_kept(tmp_path, suffix):
-    source = VideoSource(write_film(tmp_path / 'in.mp4', scene(2), display_matrix=TURNED))
-    with VideoWriter(tmp_path / f'out{suffix}', source.presentation) as writer:
-        writer.write(scene(1)[0])
-    assert source.presentation.display_matrix == TURNED
-    assert VideoSource(tmp_path / f'out{suffix}').presentation.display_matrix == TURNED
 
 
 @pytest.mark.parametrize('codec, suffix', [('h264', '.mp4'), ('h265', '.mp4'), ('ffv1', '.mkv')])

@@ -5,12 +5,14 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from photoreal.datasets.presentation import stored_pixels
 from photoreal.datasets.sources import FolderSource, VideoSource, natural_key, open_source
 from photoreal.datasets.transforms import Window
 from photoreal.datasets.writers import write_image, write_json
 from photoreal.errors import DataError
+from tests.datasets.films import scene
 from tests.datasets.helpers import pictures, write_folder, write_video
 
 
@@ -80,12 +82,59 @@ def test_alpha_is_dropped(tmp_path):
         assert (FolderSource(tmp_path).read([0], raw=raw)[0] == rgba[..., :3]).all()
 
 
-def test_orientation_is_ignored(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
-    Image.fromarray(pictures(1)[0]).save(tmp_path / '0.jpg', exif=exif)
+@pytest.mark.parametrize('raw', [False, True])
+@pytest.mark.parametrize('suffix', ['.png', '.webp', '.tif', '.jpg'])
+@pytest.mark.parametrize('orientation', [2, 3, 5, 6, 8])
+def test_pictures_are_turned_upright(tmp_path, suffix, orientation, raw):
+    """As EXIF says: what was stored by a camera that was held on its side comes as PIL shows it."""
+    frame, exif = scene(1)[0], Image.Exif()
+    exif[0x0112] = orientation
+    options = {'.webp': dict(lossless=True), '.jpg': dict(quality=95)}.get(suffix, {})
+    Image.fromarray(frame).save(tmp_path / f'0{suffix}', exif=exif, **options)
+    turn = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 5: Image.Transpose.TRANSPOSE,
+            6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}[orientation]
+    wanted = np.asarray(Image.fromarray(frame).transpose(turn))
     source = FolderSource(tmp_path)
-    assert source.size == (12, 16) and source.read([0]).shape == (1, 12, 16, 3)
+    assert source.size == wanted.shape[:2]
+    assert np.abs(source.read([0], raw=raw)[0].astype(int) - wanted).max() <= (12 if suffix == '.jpg' else 0)
+    window = source.read([0], raw=raw, window=Window(1, 2, 5, 7))
+    np.testing.assert_array_equal(window, source.read([0], raw=raw)[:, 1:6, 2:9])
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_what_lies_behind_a_picture_is_passed_over(tmp_path, suffix):
+    """A motion photo is a JPEG with a film behind it."""
+    frame = scene(1)[0]
+    path = write_folder(tmp_path, frame[None], suffix) / f'00000{suffix}'
+    wanted = FolderSource(tmp_path).read([0])
+    film = np.random.default_rng(0).integers(0, 255, 20000, dtype=np.uint8).tobytes()
+    path.write_bytes(path.read_bytes() + film)
+    source = FolderSource(tmp_path)
+    assert source.size == frame.shape[:2]
+    np.testing.assert_array_equal(source.read([0]), wanted)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_an_end_marker_within_a_picture_does_not_hide_that_it_is_cut_short(tmp_path, suffix):
+    """A preview in a JPEG has an end of its own."""
+    text = PngInfo()
+    text.add_text('IEND\xaeB`\x82', 'IEND\xaeB`\x82')
+    Image.fromarray(pictures(1, 200, 200)[0]).save(tmp_path / f'0{suffix}', comment=b'\xff\xd9', pnginfo=text)
+    path = tmp_path / f'0{suffix}'
+    path.write_bytes(path.read_bytes()[:-9000])
+    with pytest.raises(DataError, match='cut short'):
+        FolderSource(tmp_path).read([0])
+    with pytest.raises(DataError, match='cut short'):
+        FolderSource(tmp_path).probe(0)
+
+
+def test_further_pictures_and_transparency_are_named(tmp_path):
+    images = [Image.fromarray(frame) for frame in pictures(3)]
+    images[0].save(tmp_path / '0.tif', save_all=True, append_images=images[1:])
+    assert FolderSource(tmp_path).notes == ['0.tif: it holds 3 pictures; the first one is read']
+    (tmp_path / '0.tif').unlink()
+    Image.fromarray(np.dstack([pictures(1)[0], np.full((12, 16), 9, np.uint8)])).save(tmp_path / '0.png')
+    assert FolderSource(tmp_path).notes == ['0.png: its transparency (alpha) is left out']
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp', '.webp', '.tif'])

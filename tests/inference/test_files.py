@@ -13,7 +13,7 @@ from photoreal.datasets.sources import FolderSource, VideoSource
 from photoreal.datasets.writers import write_image
 from photoreal.errors import ConfigError, DataError
 from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
-from tests.datasets.films import TURNED, audio_packets, frame_times, scene, write_film
+from tests.datasets.films import SIZE, TURNED, audio_packets, frame_times, scene, write_film
 from tests.datasets.helpers import write_folder
 from tests.test_inference import frames_of, make_model
 
@@ -23,7 +23,7 @@ def enhancer() -> VideoEnhancer:
     return VideoEnhancer(make_model(), 'cpu', 'fp32')
 
 
-def test_a_video_keeps_its_sound_times_colours_and_orientation(tmp_path, enhancer):
+def test_a_video_keeps_its_sound_times_and_colours_and_is_turned_upright(tmp_path, enhancer):
     times = [0, 3000, 6000, 7500, 16500, 16530, 20000, 20001, 25000, 30000]
     source = write_film(tmp_path / 'in.mp4', scene(10), times=times, time_base=Fraction(1, 90000), matrix=6,
                         full_range=True, display_matrix=TURNED, audio='aac')
@@ -31,8 +31,11 @@ def test_a_video_keeps_its_sound_times_colours_and_orientation(tmp_path, enhance
     assert (done.frames, done.repeated) == (10, 0)
     assert frame_times(tmp_path / 'out.mp4') == [Fraction(time, 90000) for time in times]
     assert audio_packets(tmp_path / 'out.mp4') == audio_packets(source)
-    found = VideoSource(tmp_path / 'out.mp4').presentation
-    assert (found.colour.matrix, found.colour.full_range, found.display_matrix) == (6, True, TURNED)
+    found = VideoSource(tmp_path / 'out.mp4')
+    assert (found.presentation.colour.matrix, found.presentation.colour.full_range) == (6, True)
+    assert found.size == SIZE[::-1]
+    with av.open(str(tmp_path / 'out.mp4')) as container:
+        assert (container.streams.video[0].height, next(container.decode(video=0)).rotation) == (SIZE[1], 0)
     assert sorted(p.name for p in tmp_path.iterdir()) == ['in.mp4', 'out.mp4']
 
 

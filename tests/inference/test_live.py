@@ -22,30 +22,13 @@ from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
 from photoreal.inference.inputs import open_input
 from tests import tiny
 from tests.datasets.films import SIZE, audio_packets, frame_times, scene, write_film
-from tests.datasets.helpers import write_folder
+from tests.datasets.helpers import piped, write_folder
 from tests.test_inference import frames_of, make_model
 
 
 @pytest.fixture(scope='module')
 def enhancer() -> VideoEnhancer:
     return VideoEnhancer(make_model(), 'cpu', 'fp32')
-
-
-@contextmanager
-def piped(path: Path, data: bytes) -> Iterator[Path]:
-    """A named pipe that a thread fills."""
-    os.mkfifo(path)
-
-    def fill() -> None:
-        try:
-            path.write_bytes(data)
-        except BrokenPipeError:
-            pass  # the reader had enough
-
-    thread = threading.Thread(target=fill, daemon=True)
-    thread.start()
-    yield path
-    thread.join(5)
 
 
 @contextmanager
@@ -170,7 +153,7 @@ def test_a_broadcast_is_joined_in_its_middle(tmp_path):
     head = data[:188 * 3]  # the tables that tell what the stream is
     (tmp_path / 'joined.ts').write_bytes(head + data[second:])
     stream = EncodedStream(str(tmp_path / 'joined.ts'))
-    found = [pixels for _, pixels in stream]
+    found = [pixels for _, _, pixels in stream.frames()]
     np.testing.assert_array_equal(np.stack(found), VideoSource(source).read(range(10, 20)))
 
 

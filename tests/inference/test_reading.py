@@ -1,0 +1,160 @@
+"""A file, the same bytes through a pipe, and the same file read in any order give the same frames."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from photoreal.datasets.sources import VideoSource
+from photoreal.errors import DataError
+from photoreal.inference.inputs import Input, Reading, open_input
+from tests.datasets.field_pictures import write_fields
+from tests.datasets.films import SIZE, TURNED, frame_times, scene, write_film
+from tests.datasets.helpers import piped
+
+
+class Film:
+    """What one road gave: frames (T, H, W, 3), when each appears and when the last is over, in seconds, and notes."""
+
+    def __init__(self, given: Input) -> None:
+        reads = list(given.reads())
+        faults = [read.pixels for read in reads if isinstance(read.pixels, DataError)]
+        assert not faults, faults[0]
+        unit = given.presentation.unit
+        self.frames = np.stack([read.pixels for read in reads])
+        self.times = [read.time * unit for read in reads]
+        self.end = self.times[-1] + reads[-1].duration * unit
+        self.fps = float(given.presentation.rate)
+        self.notes = list(given.notes)
+
+
+def read_alike(path: Path) -> Film:
+    """A film, after it was read by all roads, which must agree."""
+    film = Film(open_input(str(path), Reading(audio=False)))
+    with piped(path.with_suffix('.pipe'), path.read_bytes()) as pipe:
+        other = Film(open_input(str(pipe), Reading(audio=False)))
+    pipe.unlink()
+    np.testing.assert_array_equal(other.frames, film.frames)
+    assert (other.times, other.end, other.notes) == (film.times, film.end, film.notes)
+    if np.ptp(np.diff([float(time) for time in (*film.times, film.end)])) < 0.002:
+        assert other.fps == film.fps  # else an average of as much as could be looked at
+    source = VideoSource(path)
+    assert (len(source), source.size, source.fps) == (len(film.frames), film.frames.shape[1:3], film.fps)
+    assert [source.time(i) * source.presentation.unit for i in range(len(source) + 1)] == [*film.times, film.end]
+    for i in np.random.default_rng(0).permutation(len(source)):
+        np.testing.assert_array_equal(source.read([i])[0], film.frames[i], err_msg=f'frame {i}')
+    return film
+
+
+@pytest.mark.parametrize('predicted', [False, True])
+@pytest.mark.parametrize('suffix', ['.ts', '.mkv'])
+def test_two_fields_in_two_packets_are_one_frame(tmp_path, suffix, predicted):
+    film = read_alike(write_fields(tmp_path / f'in{suffix}', 20, predicted))
+    assert film.fps == 25 and film.times == [Fraction(i, 25) for i in range(20)] and film.end == Fraction(20, 25)
+    luma = [round((40 + 5 * i - 16) * 255 / 219) for i in range(20)]
+    assert np.abs(film.frames.mean((1, 2, 3)) - luma).max() <= 1
+    assert any('interlaced' in note for note in film.notes)
+
+
+def test_a_repeated_time_stamp_moves_no_other_frame(tmp_path):
+    times = [0, 40, 80, 500, 500, 540, 1500, 1540, 1580, 1980]
+    with av.open(str(tmp_path / 'in.mkv'), 'w') as container:
+        stream = container.add_stream('mjpeg', rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, 'yuvj420p'
+        for time, frame in zip(times, scene(10), strict=True):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')):
+                packet.pts = packet.dts = time
+                packet.time_base = Fraction(1, 1000)
+                container.mux(packet)
+    film = read_alike(tmp_path / 'in.mkv')
+    found = [round(1000 * time) for time in film.times]
+    assert found == [*times[:4], 520, *times[5:]]
+
+
+def packets_of(path: Path) -> list[int]:
+    """Where each packet of the picture begins in a file."""
+    with av.open(str(path)) as container:
+        return [packet.pos for packet in container.demux(video=0) if packet.size]
+
+
+def test_a_recording_that_begins_between_two_keyframes(tmp_path):
+    whole = write_film(tmp_path / 'whole.ts', scene(40), g='15', bf='2')
+    data = whole.read_bytes()
+    (tmp_path / 'in.ts').write_bytes(data[:188 * 3] + data[packets_of(whole)[4]:])
+    film = read_alike(tmp_path / 'in.ts')
+    np.testing.assert_array_equal(film.frames, VideoSource(whole).read(range(15, 40)))
+    assert [note for note in film.notes if 'its first 11 packets cannot be decoded' in note]
+
+
+def test_a_recording_that_begins_with_pictures_that_refer_to_what_is_missing(tmp_path):
+    """An open group of pictures of HEVC: the leading ones are shown before the keyframe, and skipped by decoders."""
+    options = {'x265-params': 'log-level=error:open-gop=1:keyint=8:min-keyint=8:bframes=3:b-adapt=0:scenecut=0'}
+    whole = write_film(tmp_path / 'whole.ts', scene(30), codec='libx265', **options)
+    data = whole.read_bytes()
+    with av.open(str(whole)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    second = [packet for packet in packets if packet.is_keyframe][1]
+    (tmp_path / 'in.ts').write_bytes(data[:188 * 3] + data[second.pos:])
+    film = read_alike(tmp_path / 'in.ts')
+    first = frame_times(whole).index(second.pts * second.time_base)
+    np.testing.assert_array_equal(film.frames, VideoSource(whole).read(range(first, 30)))
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    path.write_bytes(b''.join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize('second', [Fraction(0), Fraction(1, 2), Fraction(100)])
+@pytest.mark.parametrize('first', [Fraction(0), Fraction(50)])
+def test_joined_recordings_follow_each_other(tmp_path, first, second):
+    """The clock of the second starts anew, overlaps with that of the first, or has jumped."""
+    parts = [write_film(tmp_path / f'{i}.ts', scene(20, seed=i), offset=offset, audio='aac')
+             for i, offset in enumerate([first, second])]
+    film = read_alike(joined(tmp_path / 'in.ts', *parts))
+    wanted = np.concatenate([VideoSource(part).read(range(20)) for part in parts])
+    np.testing.assert_array_equal(film.frames, wanted)
+    steps = np.diff([float(time) for time in film.times])
+    assert steps == pytest.approx(np.full(39, 0.04), abs=0.03)
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.mp4', '.mkv'])
+def test_the_last_frame_of_uneven_ones_lasts_as_long_as_the_file_says(tmp_path, suffix):
+    path = tmp_path / f'in{suffix}'
+    if suffix == '.gif':
+        images = [Image.fromarray(frame) for frame in scene(4)]
+        images[0].save(path, save_all=True, append_images=images[1:], duration=[100, 100, 100, 2000])
+    else:
+        with av.open(str(path), 'w') as container:
+            stream = container.add_stream('libx264', rate=10, options={'bf': '0'})
+            stream.height, stream.width, stream.codec_context.time_base = *SIZE, Fraction(1, 1000)
+            stream.codec_context.flags |= av.codec.context.Flags.frame_duration
+            for i, frame in enumerate(scene(4)):
+                picture = av.VideoFrame.from_ndarray(frame, format='rgb24')
+                picture.pts, picture.time_base = 100 * i, Fraction(1, 1000)
+                picture.duration = 2000 if i == 3 else 100
+                container.mux(stream.encode(picture))
+            container.mux(stream.encode(None))
+    film = read_alike(path)
+    assert film.times == [Fraction(i, 10) for i in range(4)] and film.end == Fraction(23, 10)
+
+
+def test_frames_are_turned_and_their_pixels_made_square(tmp_path):
+    frames = scene(3)
+    turned = read_alike(write_film(tmp_path / 'turned.mp4', frames, display_matrix=TURNED))
+    assert np.abs(turned.frames.astype(int) - np.rot90(frames, -1, (1, 2))).mean() < 2
+    with av.open(str(tmp_path / 'wide.mkv'), 'w') as container:
+        stream = container.add_stream('libx264', rate=25, options={'qp': '0'})
+        stream.height, stream.width, stream.pix_fmt = *SIZE, 'yuv444p'
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode(None))
+    wide = read_alike(tmp_path / 'wide.mkv')
+    assert wide.frames.shape == (3, SIZE[0], SIZE[1] * 3 // 2, 3)
+    assert np.abs(wide.frames[:, :, ::3].astype(int) - frames[:, :, ::2]).mean() < 4
+    raw = VideoSource(tmp_path / 'wide.mkv').read([0], raw=True)[0]
+    assert raw.shape == wide.frames.shape[1:] and len({tuple(pixel) for pixel in raw[0]}) <= SIZE[1]  # none were mixed
