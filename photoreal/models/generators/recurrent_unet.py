@@ -11,8 +11,6 @@ Legend: N batch, T time, C condition channels, H height, W width, s scale, r fol
 multiples of 4r, h = H'/r and w = W'/r the folded size, c width.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,14 +18,10 @@ from torch import Tensor, nn
 from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
 from photoreal.models.layers import MixStyle, ResidualBlock, Upsample, backward_warp, conv3x3, wide, zero_init
-from photoreal.models.residual import BoundedResidual
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
 MAX_FLOW = 32.0  # pixels of the condition a frame
-CARRIED = (-0.05, 1.05)  # range of a prediction that is carried along
-NOISE_TILE = 64  # side of the noise that is laid side by side, at the folded size
-NOISE_STEP = (11, 23)  # by so much it moves from frame to frame, so that nothing stands still on the screen
 FLOW_GRID = 4  # the flow net works at 1/4 of the folded size inside
 
 
@@ -69,10 +63,6 @@ class RecurrentUNet(Generator):
         scale: 1 or 2: size of the prediction over that of the condition.
         skip: (first, last + 1) channels of the condition to which the network's output is added; None: to nothing.
         mix_style: How often a clip's features take on mean and deviation of another clip's in training; 0 is never.
-        bounds: Arguments of :class:`~photoreal.models.residual.BoundedResidual`, which holds what is added near the
-            frame that it is added to; None: it is free.
-        noise: Channels of noise that texture can be made from where a frame is flat; it is the same in each run, and
-            the prediction that is carried along keeps in place what was made of it.
 
     Raises:
         ConfigError: An argument is out of range, or a skip of other than 3 channels.
@@ -80,17 +70,16 @@ class RecurrentUNet(Generator):
 
     def __init__(self, in_channels: int, width: int = 64, fold: int = 4, blocks: tuple[int, int] = (2, 4),
                  scale: int = 1, skip: tuple[int, int] | None = None, mix_style: float = 0.0,
-                 bounds: dict[str, Any] | None = None, noise: int = 0, init_cfg: dict | None = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        _check_arguments(width, fold, blocks, scale, skip, bounds, noise)
+        _check_arguments(width, fold, blocks, scale, skip)
         self.width, self.fold, self.scale, self.skip = width, fold, scale, skip
         self.pred_channels = 3 * (fold * scale)**2  # of a folded prediction
         self.upsample = Upsample(scale)
         self.encode = nn.Sequential(conv3x3(fold**2 * in_channels, width), nn.ReLU(inplace=True))
         self.mix_style = MixStyle(mix_style)
         self.flow_net = FoldedFlowNet(width, fold)
-        self.conv_in = nn.Sequential(nn.Conv2d(2 * width + self.pred_channels + noise, width, 1),
-                                     nn.ReLU(inplace=True))
+        self.conv_in = nn.Sequential(nn.Conv2d(2 * width + self.pred_channels, width, 1), nn.ReLU(inplace=True))
         self.down = nn.Sequential(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU(inplace=True))
         self.coarse = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(blocks[1])])
         self.up = nn.Conv2d(2 * width, width, 1)
@@ -100,11 +89,6 @@ class RecurrentUNet(Generator):
         if skip is not None:  # training starts at the degraded frame itself
             nn.init.zeros_(self.conv_out.weight[:self.pred_channels])
             nn.init.zeros_(self.conv_out.bias[:self.pred_channels])
-        self.residual = None if bounds is None else BoundedResidual(**bounds)
-        self.noise = noise
-        if noise:  # a tile that is laid side by side; part of the weights, for no two versions draw the same
-            self.register_buffer('noise_tile', torch.randn(noise, NOISE_TILE, NOISE_TILE,
-                                                           generator=torch.Generator().manual_seed(0)))
 
     def forward(self, condition: Tensor) -> GeneratorOutput:
         n, t, _, height, width = condition.shape
@@ -115,7 +99,8 @@ class RecurrentUNet(Generator):
         state, preds = self.init_state(condition[:, 0]), []
         for i in range(t):
             # Before the first frame all is blank, wherever a flow points.
-            pred, state = self._refine(padded[:, i], encoded[:, i], state, flow[:, i - 1] if i else None)
+            pred, hidden = self._refine(padded[:, i], encoded[:, i], state, flow[:, i - 1] if i else None)
+            state = {'pred': pred, 'hidden': hidden}
             preds.append(pred)
         preds = torch.stack(preds, dim=1)[..., :height * self.scale, :width * self.scale]
         return GeneratorOutput(preds, self._whole_flow(flow, height, width))
@@ -124,22 +109,18 @@ class RecurrentUNet(Generator):
         n, _, height, width = condition.shape
         folded = [-(-side // (FLOW_GRID * self.fold)) * FLOW_GRID for side in (height, width)]
         features = condition.new_zeros(n, self.width, *folded)
-        state = {'encoded': features, 'hidden': torch.zeros_like(features),
-                 'pred': condition.new_zeros(n, 3, *(side * self.fold * self.scale for side in folded))}
-        if self.noise:
-            tiles = [-(-side // NOISE_TILE) for side in folded]
-            noise = self.noise_tile.to(condition).repeat(1, *tiles)[:, :folded[0], :folded[1]]
-            state['noise'] = noise.expand(n, -1, -1, -1).contiguous()
-        return state
+        return {'encoded': features, 'hidden': torch.zeros_like(features),
+                'pred': condition.new_zeros(n, 3, *(side * self.fold * self.scale for side in folded))}
 
     def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
         height, width = condition.shape[-2:]
         padded = self._pad(condition)
         encoded = self._encode(padded)
         flow = self.flow_net(encoded, state['encoded'])
-        pred, after = self._refine(padded, encoded, state, flow)
+        pred, hidden = self._refine(padded, encoded, state, flow)
         # The state keeps the padding: so it needs none when it comes back.
-        return pred[..., :height * self.scale, :width * self.scale], {'encoded': encoded.to(condition.dtype), **after}
+        after = {'encoded': encoded.to(condition.dtype), 'hidden': hidden, 'pred': pred}
+        return pred[..., :height * self.scale, :width * self.scale], after
 
     def estimate_flow(self, condition: Tensor) -> Tensor:
         n, t, _, height, width = condition.shape
@@ -171,37 +152,31 @@ class RecurrentUNet(Generator):
             return flow.new_zeros(n, 0, 2, height, width)
         return _enlarge(flow.flatten(0, 1), 2 * self.fold)[..., :height, :width].unflatten(0, (n, t))
 
-    def _refine(self, padded: Tensor, encoded: Tensor, state: State, flow: Tensor | None) -> tuple[Tensor, State]:
+    def _refine(self, padded: Tensor, encoded: Tensor, state: State, flow: Tensor | None) -> tuple[Tensor, Tensor]:
         """One frame.
 
         Args:
             padded: The condition (N, C, H', W').
             encoded: Its features (N, c, h, w).
-            state: 'pred' (N, 3, H'*s, W'*s) and 'hidden' (N, c, h, w) of the frame before; 'noise' (N, noise, h, w).
+            state: 'pred' (N, 3, H'*s, W'*s) and 'hidden' (N, c, h, w) of the frame before.
             flow: What takes them here, (N, 2, h/2, w/2); None: they are blank.
 
         Returns:
-            The prediction (N, 3, H'*s, W'*s) and the state to carry on, in the condition's dtype, but for 'encoded'.
+            The prediction (N, 3, H'*s, W'*s) and features (N, c, h, w) in [-1, 1] to carry on, in the condition's
+            dtype.
         """
         pred, hidden, dtype = state['pred'], state['hidden'], padded.dtype
         if flow is not None:
             pred = backward_warp(pred, self.scale * _enlarge(flow, 2 * self.fold * self.scale))
             hidden = backward_warp(hidden, _enlarge(flow, 2) / self.fold)
         folded = F.pixel_unshuffle(pred.to(dtype), self.fold * self.scale)
-        given = [encoded, hidden, folded] + ([state['noise']] if self.noise else [])
-        x = self.conv_in(torch.cat([part.to(encoded.dtype) for part in given], dim=1))
+        x = self.conv_in(torch.cat([encoded, hidden.to(encoded.dtype), folded.to(encoded.dtype)], dim=1))
         x = x + F.interpolate(self.up(self.coarse(self.down(x))), scale_factor=2, mode='nearest')
         out, hidden = self.conv_out(self.fine(x)).split([self.pred_channels, self.width], dim=1)
         pred = F.pixel_shuffle(out, self.fold * self.scale).to(dtype)
-        if self.residual is not None:
-            pred = self.residual(pred)
         if self.skip is not None:
             pred = pred + self.upsample(padded[:, self.skip[0]:self.skip[1]])
-        # What comes back is clamped where it must not grow: a sum of residuals is not bounded.
-        carried = pred if self.residual is None else pred.clamp(*CARRIED)
-        state = {'hidden': torch.tanh(hidden).to(dtype), 'pred': carried} | (
-            {'noise': state['noise'].roll(NOISE_STEP, (2, 3))} if self.noise else {})
-        return pred, state
+        return pred, torch.tanh(hidden).to(dtype)
 
 
 def _enlarge(x: Tensor, factor: int) -> Tensor:
@@ -209,8 +184,7 @@ def _enlarge(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode='bilinear', align_corners=False)
 
 
-def _check_arguments(width: int, fold: int, blocks: tuple[int, int], scale: int, skip: tuple[int, int] | None,
-                     bounds: dict[str, Any] | None, noise: int) -> None:
+def _check_arguments(width: int, fold: int, blocks: tuple[int, int], scale: int, skip: tuple[int, int] | None) -> None:
     faults = []
     if width < 1:
         faults.append(f'width={width}: expected 1 or more')
@@ -222,9 +196,5 @@ def _check_arguments(width: int, fold: int, blocks: tuple[int, int], scale: int,
         faults.append(f'scale={scale}: expected 1 or 2')
     if skip is not None and skip[1] - skip[0] != 3:
         faults.append(f'skip={tuple(skip)} takes {skip[1] - skip[0]} channels of the condition, expected 3')
-    if bounds is not None and skip is None:
-        faults.append('bounds are given without a skip: name the frame to add to with model.image, or expected None')
-    if noise < 0:
-        faults.append(f'noise={noise}: expected 0 or more')
     if faults:
         raise ConfigError(f'RecurrentUNet: {"; ".join(faults)}')

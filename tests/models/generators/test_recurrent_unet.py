@@ -8,7 +8,7 @@ from photoreal.bundle import load_untrained
 from photoreal.errors import ConfigError
 from photoreal.models import VideoGAN
 from photoreal.models.generators import RecurrentUNet
-from photoreal.models.generators.recurrent_unet import MAX_FLOW, NOISE_STEP
+from photoreal.models.generators.recurrent_unet import MAX_FLOW
 from photoreal.testing.generator import GeneratorContract
 from photoreal.testing.networks import moving_clip, randomize
 from tests.tiny import ROOT
@@ -36,28 +36,6 @@ class TestRecurrentUNetTwofold(GeneratorContract):
 class TestRecurrentUNetFoldedByFour(GeneratorContract):
     def make(self, in_channels, skip):
         return small(in_channels, skip=skip, fold=4, blocks=(0, 1))
-
-
-class TestRecurrentUNetBounded(GeneratorContract):
-    def make(self, in_channels, skip):
-        return small(in_channels, skip=skip, noise=2, bounds=None if skip is None else dict(luma=0.3))
-
-
-def test_bounds_hold_whatever_the_weights():
-    net, condition = small(skip=(1, 4), bounds=dict(luma=0.2, chroma=0.05)), moving_clip(1, 4, 5, 24, 32)
-    randomize(net)
-    with torch.no_grad():
-        net.conv_out.weight *= 100
-        change = net(condition).pred - condition[:, :, 1:4]
-    assert 0.1 < change.abs().max() < 2 * (0.2 + 0.05 * 1.772) + 1e-4
-
-
-def test_noise_moves_from_frame_to_frame_and_is_the_same_in_each_run():
-    net, other = small(noise=3), small(noise=3)
-    state = net.init_state(torch.zeros(1, 5, 19, 27))
-    assert torch.equal(state['noise'], other.init_state(torch.zeros(1, 5, 19, 27))['noise'])
-    _, after = net.step(torch.zeros(1, 5, 19, 27), state)
-    assert torch.equal(after['noise'], state['noise'].roll(NOISE_STEP, (2, 3))) and 0.8 < state['noise'].std() < 1.2
 
 
 def test_mixed_styles_cost_nothing_at_prediction():
