@@ -21,7 +21,6 @@ from photoreal.engine.checkpoint import load_generator, read_checkpoint
 from photoreal.errors import CheckpointError, ConfigError
 from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import Generator
-from photoreal.registry import GENERATORS
 from photoreal.storage import fetch, is_url
 
 SUFFIX = '.safetensors'
@@ -142,7 +141,5 @@ def load_bundle(path: str | Path) -> TrainedModel:
 def _build(config: dict[str, Any]) -> tuple[ClipPreprocessor, Generator]:
     """Preprocessor and generator in evaluation mode, with initial weights."""
     preprocessor = ClipPreprocessor(config['modalities'], config['image'], config.get('dropout'))
-    at = preprocessor.layout.image_slice
-    skip = (at.start, at.stop) if at else None
-    generator = GENERATORS.build({**config['generator'], 'in_channels': preprocessor.layout.channels, 'skip': skip})
+    generator = preprocessor.build_generator(config['generator'])
     return preprocessor.eval(), generator.to(memory_format=torch.channels_last).eval()

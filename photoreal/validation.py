@@ -46,10 +46,10 @@ _DATASET = {'.dataset': Place(DATASETS), '.dataset.modalities.*': Place(MODALITI
 PLACES: dict[str, Place] = {
     'model': Place(engine.MODELS),
     'model.modalities.*': Place(MODALITIES),
-    'model.generator': Place(GENERATORS, ('in_channels', 'skip')),
+    'model.generator': Place(GENERATORS, ('in_channels', 'skip', 'motion')),
     'model.discriminator': Place(DISCRIMINATORS, ('in_channels', 'scale')),
     'model.losses.*': Place(LOSSES),
-    'model.unpaired': Place(engine.MODELS, (), 'UnpairedBranch'),
+    'model.unpaired': Place(engine.MODELS, ('classes',), 'UnpairedBranch'),
     'model.unpaired.critic': Place(DISCRIMINATORS, ('in_channels', 'scale')),
     'model.unpaired.losses.*': Place(LOSSES),
     **{f'{phase}_dataloader{key}': place for phase in ('train', 'val', 'test') for key, place in _DATASET.items()},
@@ -153,7 +153,7 @@ def _component_faults(key: str, node: dict, place: Place) -> list[str]:
     given = {k for k in node if k not in ('type', '_scope_', *place.own)}
     faults = [f"{key}.{k}: {name} takes no argument '{k}'{suggest(k, set(known) - set(place.added))}"
               for k in sorted(given - set(known)) if not open_ended]
-    faults += [f'{key}.{k}: is derived and must not be given' for k in sorted(given & {'in_channels', 'skip'})
+    faults += [f'{key}.{k}: is derived and must not be given' for k in sorted(given & {'in_channels', 'skip', 'motion'})
                if k in place.added]
     faults += [f"{key}: {name} needs the argument '{k}'" for k in required if k not in given | set(place.added)]
     faults += [f'{key}.{k}={node[k]!r}: {name} expects {hint_text(known[k])}'

@@ -26,6 +26,7 @@ class Modality(ABC):
         directed: Whether values depend on which way time runs (motion): recorded ones then fit forward clips alone.
         raw: Recorded maps are read as they are stored (16 bits, palette indices) instead of as uint8 RGB.
         is_label: Values must not be mixed (categories, counts with a special meaning): resize by nearest neighbour.
+        motion_unit: Of a map whose first two channels are backward flow: how many pixels a value of 1 is; 0 of others.
         num_classes: Of a map that holds a class for each pixel as uint8, 255 for none; 0 of all others.
     """
 
@@ -37,6 +38,7 @@ class Modality(ABC):
     exact_crop: bool = True
     directed: bool = False
     num_classes: int = 0
+    motion_unit: float = 0.0
     raw: ClassVar[bool] = False
     is_label: ClassVar[bool] = False
 

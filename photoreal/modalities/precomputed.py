@@ -39,7 +39,8 @@ class Precomputed(Modality):
                               'expected a modality that is computed from frames; use that one alone')
         self.of = of
         self.channels = of.channels
-        self.is_label, self.directed, self.num_classes = of.is_label, of.directed, of.num_classes
+        self.is_label, self.directed = of.is_label, of.directed
+        self.num_classes, self.motion_unit = of.num_classes, of.motion_unit
 
     def compute(self, frames: np.ndarray) -> np.ndarray:
         """(T, H, W, c) as read -> the same.

@@ -4,6 +4,7 @@ Legend: N batch, T time, C condition channels, c channels of one map, P modaliti
 W width.
 """
 
+import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor
 from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Modality, build_modalities
 from photoreal.models.dropout import ModalityDropout
+from photoreal.models.generators import Generator
+from photoreal.registry import GENERATORS
 from photoreal.structures import ConditionLayout
 
 
@@ -119,6 +122,24 @@ class ClipPreprocessor(BaseDataPreprocessor):
         """Classes of the first label map; 0 without one."""
         return next((m.num_classes for m in self.modalities.values() if m.num_classes), 0)
 
+    def build_generator(self, cfg: Mapping[str, Any]) -> Generator:
+        """A generator of this config, and of what follows from the modalities.
+
+        Raises:
+            ConfigError: The config gives what follows, or cannot be built.
+        """
+        at, motion = self.layout.image_slice, self._motion()
+        derived = dict(in_channels=self.layout.channels, skip=(at.start, at.stop) if at else None)
+        kind = GENERATORS.get(str(cfg.get('type')))
+        if kind is not None and 'motion' in inspect.signature(kind).parameters:
+            derived['motion'] = motion
+        return GENERATORS.build(merge_derived(derived, cfg, 'generator'))
+
+    def _motion(self) -> tuple[int, float] | None:
+        """Where backward flow lies in the condition: its first channel, and how many pixels a value of 1 is."""
+        found = [name for name, m in self.modalities.items() if m.motion_unit]
+        return (self.layout.slices[found[0]].start, self.modalities[found[0]].motion_unit) if found else None
+
     def image(self, condition: Tensor) -> Tensor | None:
         """The degraded frame (..., 3, H, W) within a condition (..., C, H, W)."""
         at = self.layout.image_slice
@@ -130,3 +151,16 @@ class ClipPreprocessor(BaseDataPreprocessor):
             raise ConfigError("dropout needs a 'seed' in each training item, which this dataset does not give: "
                               'add one, see photoreal.structures.ClipItem')
         return torch.from_numpy(np.stack([self.dropout.draw(seed) for seed in seeds.tolist()])).float()
+
+
+def merge_derived(derived: Mapping[str, Any], cfg: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """A part's config with what is derived for it.
+
+    Raises:
+        ConfigError: The config gives such an argument itself.
+    """
+    for key in derived:
+        if key in cfg:
+            raise ConfigError(f'model.{who}.{key}={cfg[key]} is derived from the modalities and the generator '
+                              f'({derived[key]}): remove it')
+    return {**cfg, **derived}

@@ -22,10 +22,10 @@ from photoreal.models.generators import Generator, State
 from photoreal.models.layers import wide
 from photoreal.models.losses import Loss
 from photoreal.models.micro_batches import learn_in_parts
-from photoreal.models.preprocessor import ClipPreprocessor
+from photoreal.models.preprocessor import ClipPreprocessor, merge_derived
 from photoreal.models.regions import compile_parts, recompute
 from photoreal.models.unpaired import UnpairedBranch
-from photoreal.registry import DISCRIMINATORS, GENERATORS, LOSSES
+from photoreal.registry import DISCRIMINATORS, LOSSES
 from photoreal.structures import ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
 
 
@@ -34,7 +34,8 @@ class VideoGAN(BaseModel):
 
     Args:
         modalities: Name -> config of a modality; the same as the datasets'.
-        generator: Config of a generator, without ``in_channels`` and ``skip``: they follow from the modalities.
+        generator: Config of a generator, without ``in_channels``, ``skip`` and ``motion``: they follow from the
+            modalities.
         losses: Name -> config of a loss; None in place of a config leaves the loss out.
         discriminator: Config of a discriminator, without ``in_channels`` and ``scale``; None: no adversarial part.
         image: Name of the modality that is the 3-channel degraded frame: the generator adds its output to it.
@@ -65,19 +66,17 @@ class VideoGAN(BaseModel):
                  compile: bool = False) -> None:
         super().__init__(ClipPreprocessor(modalities, image, dropout))
         layout = self.data_preprocessor.layout
-        at = layout.image_slice
-        derived = dict(in_channels=layout.channels, skip=(at.start, at.stop) if at else None)
-        self.generator: Generator = GENERATORS.build(_with(derived, generator, 'generator'))
+        self.generator: Generator = self.data_preprocessor.build_generator(generator)
         self.scale = self.generator.scale
         self.discriminator: nn.Module | None = None
         if discriminator is not None:
             derived = dict(in_channels=layout.channels, scale=self.scale)
-            self.discriminator = DISCRIMINATORS.build(_with(derived, discriminator, 'discriminator'))
+            self.discriminator = DISCRIMINATORS.build(merge_derived(derived, discriminator, 'discriminator'))
         self.unpaired: UnpairedBranch | None = None
         self.critic: nn.Module | None = None
         if unpaired is not None:
             derived = dict(classes=self.data_preprocessor.classes)
-            self.unpaired = MODELS.build({'type': 'UnpairedBranch', **_with(derived, unpaired, 'unpaired')})
+            self.unpaired = MODELS.build({'type': 'UnpairedBranch', **merge_derived(derived, unpaired, 'unpaired')})
             self.critic = self.unpaired.build_critic(self.scale)
         # Convolutions are faster with the channels innermost: 1.6 times the steps/s of the demo on a CPU.
         for parameter in self.parameters():
@@ -312,14 +311,6 @@ class VideoGAN(BaseModel):
             raise DataError(f"frame {info['index']} of '{info['domain']}/{info['video']}' does not follow the frame "
                             f'before it ({before}): feed whole videos in order, batch_size=1, with WholeVideoSampler')
         return self._stream[1]
-
-
-def _with(derived: dict[str, Any], cfg: dict[str, Any], who: str) -> dict[str, Any]:
-    for key in derived:
-        if key in cfg:
-            raise ConfigError(f'model.{who}.{key}={cfg[key]} is derived from the modalities and the generator '
-                              f'({derived[key]}): remove it')
-    return {**cfg, **derived}
 
 
 def _terms(losses: nn.ModuleDict, context: ClipContext) -> dict[str, Tensor]:
