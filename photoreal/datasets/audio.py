@@ -1,14 +1,17 @@
-"""Sound that accompanies frames: copied packet by packet, never decoded."""
+"""Sound that accompanies frames: copied packet by packet, not decoded."""
 
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 
 from photoreal.datasets.timeline import Timeline
 from photoreal.datasets.tracks import open_container, video_track
+
+_BEGINNING = 12  # packets of a stream
 
 
 class AudioCopy:
@@ -26,6 +29,15 @@ class AudioCopy:
         self.streams = list(self._container.streams.audio)
         self._next: av.Packet | None = None
         self._packets = self._demux() if self.streams else iter(())
+
+    def beginning(self, stream: av.AudioStream) -> list[av.Packet]:
+        """The first packets of one of the streams, whatever was given so far."""
+        container = open_container(self._path)
+        packets = container.demux(container.streams[stream.index])
+        try:
+            return list(islice((packet for packet in packets if heard_at(packet) is not None), _BEGINNING))
+        except av.FFmpegError:
+            return []
 
     @property
     def begins(self) -> Fraction | None:
@@ -77,12 +89,45 @@ class LiveAudio:
         if heard_at(packet) is not None:
             self._waiting.append(packet)
 
+    def beginning(self, stream: av.AudioStream) -> list[av.Packet]:
+        """Copies of the first packets of one of the streams that wait."""
+        waiting = [packet for packet in self._waiting if packet.stream.index == stream.index]
+        return [_copied(packet) for packet in waiting[:_BEGINNING]]
+
     def until(self, time: Fraction | None) -> Iterator[av.Packet]:
         """The packets that begin before a time in seconds (None: all), of those that came and were not given yet."""
         while self._waiting and (time is None or heard_at(self._waiting[0]) < time):
             packet = self._waiting.popleft()
             if self.start is None or heard_at(packet) >= self.start:
                 yield packet
+
+
+class Excerpt:
+    """The beginning of one stream, moved to time 0.
+
+    Args:
+        stream: The stream.
+        packets: Its first packets.
+    """
+
+    def __init__(self, stream: av.AudioStream, packets: list[av.Packet]) -> None:
+        self.streams, self._packets = [stream], packets
+        shift = packets[0].pts if packets else 0
+        for packet in packets:
+            packet.pts -= shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+
+    def until(self, time: Fraction | None) -> Iterator[av.Packet]:
+        """All of them, once."""
+        packets, self._packets = self._packets, []
+        yield from packets
+
+
+def _copied(packet: av.Packet) -> av.Packet:
+    copy = av.Packet(bytes(packet))
+    copy.stream, copy.time_base, copy.is_keyframe = packet.stream, packet.time_base, packet.is_keyframe
+    copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+    return copy
 
 
 def heard_at(packet: av.Packet) -> Fraction | None:

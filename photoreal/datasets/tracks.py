@@ -18,7 +18,7 @@ def open_container(path: Path | LmdbPath) -> av.container.InputContainer:
         DataError: FFmpeg cannot read it.
     """
     try:
-        return av.open(path.open() if isinstance(path, LmdbPath) else str(path))
+        return av.open(path.open() if isinstance(path, LmdbPath) else f'file:{path}')  # a name may begin like a URL
     except (av.FFmpegError, OSError) as error:
         raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
 

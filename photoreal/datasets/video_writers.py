@@ -2,57 +2,31 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import av
 import cv2
 import numpy as np
 
-from photoreal.datasets.audio import AudioCopy, LiveAudio
+from photoreal.datasets.audio import AudioCopy, Excerpt, LiveAudio
+from photoreal.datasets.codecs import PIPES, UNCOMPRESSED, Codec, Container, find_codec
+from photoreal.datasets.growing_file import GrowingFile
 from photoreal.datasets.presentation import Presentation, untagged_matrix
+from photoreal.datasets.soundtrack import Track, Way, add_track
 from photoreal.datasets.sources import size_text
-from photoreal.datasets.writers import atomic_path
+from photoreal.datasets.writers import atomic_path, not_written
 from photoreal.errors import ConfigError, DataError
-from photoreal.registry import suggest
 
-T = TypeVar('T', bound='_Encoder')
-
-
-@dataclass(frozen=True)
-class Codec:
-    """How frames are encoded.
-
-    Attributes:
-        encoder: Its name in FFmpeg.
-        pixels: The pixel format that it gets.
-        crf: Quality where none is asked for; None where the codec has no such thing.
-        options: Of the encoder.
-        low_delay: Options that make a packet of each frame at once.
-    """
-
-    encoder: str
-    pixels: str
-    crf: int | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    low_delay: Mapping[str, str] = field(default_factory=dict)
+T = TypeVar('T', bound='Encoder')
 
 
-CODECS = {
-    'h264': Codec('libx264', 'yuv420p', 18, low_delay={'tune': 'zerolatency'}),
-    'h265': Codec('libx265', 'yuv420p', 18, {'x265-params': 'log-level=error'}, {'tune': 'zerolatency'}),
-    'ffv1': Codec('ffv1', 'bgr0', options={'level': '3', 'slicecrc': '1'}),  # RGB, so that nothing at all is lost
-}
-_UNCOMPRESSED = {'y4m': Codec('rawvideo', 'yuv420p'), 'raw': Codec('rawvideo', 'rgb24')}
-PIPE_FORMATS = {'y4m': 'yuv4mpegpipe', 'raw': 'rawvideo', 'mkv': 'matroska', 'mpegts': 'mpegts'}
-
-
-class _Encoder(ABC):
+class Encoder(ABC):
     """Encodes frames, one by one, and puts audio between them; a context manager.
 
     Frames of odd width or height are padded by repeating the edge where colour has half the resolution.
@@ -60,19 +34,24 @@ class _Encoder(ABC):
     Args:
         name: Of what is written, for messages.
         presentation: How it is to be shown; a number: frames per second.
+        container: What it is put into.
         codec: What it is encoded with.
         crf: Quality: 0 best, 51 worst, 18 looks like the source; None: the codec's usual one.
         audio: What to put between the frames, in seconds of the source.
         origin: The moment of the source, in seconds, that becomes the beginning.
         low_delay: Write every frame at once, at the price of larger files.
 
+    Attributes:
+        ways: How audio streams are written, by their index in the source: None: left out; others are copied.
+        lost: Packets of sound that were damaged, and left out.
+
     Raises:
         ConfigError: The encoder or the container is missing or cannot do that.
     """
 
-    def __init__(self, name: str, presentation: Presentation | float, codec: Codec, crf: int | None = None,
-                 audio: AudioCopy | LiveAudio | None = None, origin: Fraction = Fraction(0),
-                 low_delay: bool = False) -> None:
+    def __init__(self, name: str, presentation: Presentation | float, container: Container, codec: Codec,
+                 crf: int | None = None, audio: AudioCopy | LiveAudio | Excerpt | None = None,
+                 origin: Fraction = Fraction(0), low_delay: bool = False) -> None:
         if not isinstance(presentation, Presentation):
             if not presentation > 0:
                 raise ConfigError(f'{name}: fps={presentation}; expected frames per second above 0')
@@ -86,11 +65,12 @@ class _Encoder(ABC):
         except ValueError as error:
             raise ConfigError(f"{name}: this PyAV has no encoder '{codec.encoder}'; install PyAV's wheel "
                               '(pip install av), or choose another codec') from error
-        self.name, self.presentation, self.count = name, presentation, 0
-        self._codec, self._audio, self._origin, self._low_delay = codec, audio, origin, low_delay
-        crf = codec.crf if crf is None else crf
-        self._options = {**codec.options, **(codec.low_delay if low_delay else {}),
-                         **({} if crf is None else {'crf': str(crf)})}
+        self.name, self.presentation, self.count, self.lost = name, presentation, 0, 0
+        self.container, self.codec, self.crf, self.audio, self.low_delay = container, codec, crf, audio, low_delay
+        self.ways: dict[int, Way | None] = {}
+        self._origin = origin
+        self._tracks: dict[int, Track] = {}
+        self._begun = self._broken = False  # nothing may be muxed after a fault: FFmpeg might crash
         self._size: tuple[int, int] | None = None
         self._end = 0  # of the last frame, in units of the presentation
         self._error: BaseException | None = None  # that ended the writing early
@@ -101,10 +81,12 @@ class _Encoder(ABC):
 
     def __enter__(self: T) -> T:
         with ExitStack() as stack:
-            self._container = self._open(stack)
+            self._muxer = self._open(stack)
             self._stream = self._add_video()
-            self._tracks = {stream.index: self._add_audio(stream) for stream in self._audio.streams} \
-                if self._audio else {}
+            for stream in self.audio.streams if self.audio else ():
+                way = self.ways.get(stream.index, Way())
+                if way is not None:
+                    self._tracks[stream.index] = self._add_audio(stream, way)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -141,84 +123,119 @@ class _Encoder(ABC):
             height, width = self._size
             frame = cv2.copyMakeBorder(frame, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         time = self._end if time is None else time
-        picture = self.presentation.colour.picture(frame, self._codec.pixels)
+        picture = self.presentation.colour.picture(frame, self.codec.pixels)
         picture.pts = time - round(self._origin / self.presentation.unit)
         picture.time_base = self.presentation.unit
         picture.duration = duration or self.presentation.step
-        self._mux(self._stream.encode(picture))
-        self._copy_audio(time * self.presentation.unit)
+        try:
+            packets = self._stream.encode(picture)
+        except (av.FFmpegError, ValueError) as error:
+            raise DataError(f'{self.name}, frame {self.count}: {size_text(frame.shape)} pixels cannot be encoded with '
+                            f'{self.codec.encoder} ({error})') from error
+        self._mux(packets)
         self._end = time + picture.duration
         self.count += 1
 
     def _add_video(self) -> av.VideoStream:
+        crf = self.codec.crf if self.crf is None else self.crf
+        options = self.codec.options_for(self.presentation.rate, self.low_delay)
+        options.update({} if crf is None else {'crf': str(crf)})
         try:
-            stream = self._container.add_stream(self._codec.encoder, rate=self.presentation.rate, options=self._options)
+            stream = self._muxer.add_stream(self.codec.encoder, rate=self.presentation.rate, options=options)
         except ValueError as error:
             raise ConfigError(f'{self.name}: {error}; choose another suffix (.mkv takes all codecs) or '
                               'another codec') from error
         context = stream.codec_context
         context.time_base = self.presentation.unit
-        context.pix_fmt = self._codec.pixels
+        context.pix_fmt = self.codec.pixels
         self.presentation.colour.tag(context)
-        if self._codec.encoder == 'libx265':
+        if self.codec.encoder == 'libx265':
             context.codec_tag = 'hvc1'  # the kind of H.265 that players of Apple take
         context.flags |= av.codec.context.Flags.frame_duration  # else the last frame of a file has none
         return stream
 
-    def _add_audio(self, stream: av.AudioStream) -> av.AudioStream:
+    def _add_audio(self, stream: av.AudioStream, way: Way) -> Track:
         try:
-            return self._container.add_stream_from_template(stream)
+            return add_track(self._muxer, stream, way)
         except ValueError as error:
             raise ConfigError(f"{self.name}: the source's audio ({stream.codec_context.name}) does not fit in there; "
                               'choose a name that ends in .mkv, or leave the audio out (--no-audio)') from error
 
     def _start(self, size: tuple[int, int]) -> None:
         self._size = size
-        self._pads = self._codec.pixels == 'yuv420p' and (size[0] % 2 or size[1] % 2)
+        self._pads = self.codec.pixels == 'yuv420p' and (size[0] % 2 or size[1] % 2)
         self._stream.height, self._stream.width = (side + (side % 2 if self._pads else 0) for side in size)
 
-    def _mux(self, packets: av.Packet | list[av.Packet]) -> None:
+    def _mux(self, packets: list[av.Packet]) -> None:
+        """Write packets of the video, and before each the sound up to there."""
+        for packet in packets:
+            if packet.dts is not None:
+                self._copy_audio(packet.dts * packet.time_base + self._origin)
+            self._put(packet)
+        self._flush()
+
+    def _put(self, packet: av.Packet) -> None:
         try:
-            self._container.mux(packets)
+            if not self._begun:
+                self._muxer.start_encoding()
+                self._begun = True
+            self._muxer.mux(packet)
         except BrokenPipeError:
             raise
-        except (av.FFmpegError, OSError) as error:
-            hint = '; its sound may be what does not fit: try without it (--no-audio)' if self._tracks else ''
-            raise DataError(f'{self.name} cannot be written ({error}){hint}') from error
+        except av.FFmpegError as error:
+            if self._begun and packet.stream.type == 'audio':
+                self.lost += 1
+                return
+            self._broken = True
+            raise DataError(f'{self.name} cannot be written ({error})') from error
+        except OSError as error:  # of the pipe
+            self._broken = True
+            raise not_written(self.name, error) from error
+
+    @abstractmethod
+    def _flush(self) -> None:
+        """What was muxed is whole."""
 
     def _copy_audio(self, time: Fraction | None) -> None:
-        if self._audio is None:
+        if self.audio is None:
             return
-        for packet in self._audio.until(time):
-            track = self._tracks[packet.stream.index]
-            shift = round(self._origin / packet.time_base)
-            packet.pts -= shift
-            packet.dts = packet.pts if packet.dts is None else packet.dts - shift
-            packet.stream = track
-            self._mux(packet)
+        for packet in self.audio.until(time):
+            track = self._tracks.get(packet.stream.index)
+            for one in track.packets(packet, self._origin) if track else ():
+                self._put(one)
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
         if not self.count:
             if kind is None:
                 raise DataError(f'{self.name}: no frame was written; expected at least one')
             return
+        if self._broken:
+            return
         self._mux(self._stream.encode(None))
         self._copy_audio(None if kind is None else self._end * self.presentation.unit)
+        for track in self._tracks.values():
+            for packet in track.rest():
+                self._put(packet)
 
 
-class VideoWriter(_Encoder):
+class VideoWriter(Encoder):
     """Writes frames to a file, which gets its name when the ``with`` block ends without an exception.
 
     Args:
         path: The file; its suffix chooses the container (``.mp4``, ``.mkv``...).
         presentation: How it is to be shown; a number: frames per second.
-        codec: One of :data:`CODECS`.
+        codec: One of :data:`photoreal.datasets.codecs.CODECS`.
         crf: Quality: 0 best, 51 worst, 18 looks like the source; None: the codec's usual one.
         audio: What to put between the frames, in seconds of the source.
         origin: The moment of the source, in seconds, that becomes the beginning.
         low_delay: Write every frame at once, at the price of a larger file.
-        keep_as: After an exception the frames written so far remain under this name, as a whole video; None: nothing
+        partial: The file's name while it grows. It can be played at any moment, but for about the last two seconds,
+            and is what remains if the process is killed or the disk is full. None: a hidden name, of which nothing
             remains.
+        keep_as: The name that it gets after an exception, as a whole video that is shorter; None: ``partial``.
+
+    Attributes:
+        kept: After an exception: where the frames are; None where there are none.
 
     Raises:
         ConfigError: The codec, the container or the two together are unknown.
@@ -226,34 +243,73 @@ class VideoWriter(_Encoder):
 
     def __init__(self, path: str | os.PathLike, presentation: Presentation | float, codec: str = 'h264',
                  crf: int | None = None, audio: AudioCopy | LiveAudio | None = None, origin: Fraction = Fraction(0),
-                 low_delay: bool = False, keep_as: Path | None = None) -> None:
-        super().__init__(str(path), presentation, find_codec(codec), crf, audio, origin, low_delay)
-        self.path, self._keep_as = Path(path), keep_as
+                 low_delay: bool = False, partial: Path | None = None, keep_as: Path | None = None) -> None:
+        self.path, self._partial, self._keep_as = Path(path), partial, keep_as or partial
+        self.kept: Path | None = None
+        super().__init__(str(path), presentation, Container.of_file(self.path.suffix), find_codec(codec), crf, audio,
+                         origin, low_delay)
 
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:
-        self._temporary = stack.enter_context(atomic_path(self.path))
-        stack.push(self._keep)
         try:
-            return stack.enter_context(av.open(str(self._temporary), 'w'))
+            if self._partial is None:
+                self._growing = stack.enter_context(atomic_path(self.path))
+            else:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._growing = self._partial
+            self._file = GrowingFile(self._growing, self.container.name)
+        except OSError as error:
+            raise not_written(self.path, error) from error
+        stack.push(self._close)
+        try:
+            return stack.enter_context(self.container.open(self._file))
         except ValueError as error:
             raise ConfigError(f"{self.path}: no video container has the suffix '{self.path.suffix}'; "
                               'use .mp4 or .mkv') from error
 
-    def _keep(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
-        finished = error is self._error  # else the end of the file could not be written either
-        if error is not None and finished and self._keep_as is not None and self.count:
-            os.replace(self._temporary, self._keep_as)
+    def _flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._broken = True
+            raise not_written(self.path, error) from error
+
+    def _close(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
+        """The muxer is done, with everything or with what there is."""
+        whole = error is self._error and self.count > 0  # else the end of the video could not be written
+        try:
+            if whole:
+                self._file.finish()
+            else:
+                self._file.abandon()
+        except OSError as fault:
+            whole = False
+            if error is None:
+                raise not_written(self.path, fault) from fault
+        finally:
+            if self._partial is not None:
+                self._settle(whole and error is None, whole)
+
+    def _settle(self, complete: bool, whole: bool) -> None:
+        if complete:
+            os.replace(self._growing, self.path)
+        elif whole:
+            self.kept = self._keep_as
+            os.replace(self._growing, self.kept)
+        elif _can_be_played(self._growing):
+            self.kept = self._growing
+        else:
+            self._growing.unlink(missing_ok=True)
 
 
-class PipeWriter(_Encoder):
+class PipeWriter(Encoder):
     """Writes frames to a pipe, each at once.
 
     Args:
-        pipe: Where to.
+        pipe: Where to; None: it is set as ``pipe`` before the first frame.
         presentation: How it is to be shown; a number: frames per second.
-        form: One of :data:`PIPE_FORMATS`: ``y4m`` and ``raw`` (rgb24) are uncompressed and hold frames alone, at
-            equal distances; the others hold what a file would.
-        codec: One of :data:`CODECS`, for the others.
+        form: One of :data:`photoreal.datasets.codecs.PIPES`: ``y4m`` and ``raw`` (rgb24) are uncompressed and hold
+            frames alone, at equal distances; the others hold what a file would.
+        codec: One of :data:`photoreal.datasets.codecs.CODECS`, for the others.
         crf: Quality: 0 best, 51 worst; None: the codec's usual one.
         audio: What to put between the frames, in seconds of the source.
         origin: The moment of the source, in seconds, that becomes the beginning.
@@ -263,26 +319,29 @@ class PipeWriter(_Encoder):
         ConfigError: The codec or the form is unknown, or the two do not fit.
     """
 
-    def __init__(self, pipe: BinaryIO, presentation: Presentation | float, form: str = 'y4m', codec: str = 'h264',
-                 crf: int | None = None, audio: AudioCopy | LiveAudio | None = None, origin: Fraction = Fraction(0),
-                 low_delay: bool = False) -> None:
-        if form in _UNCOMPRESSED:
+    def __init__(self, pipe: BinaryIO | None, presentation: Presentation | float, form: str = 'y4m',
+                 codec: str = 'h264', crf: int | None = None, audio: AudioCopy | LiveAudio | None = None,
+                 origin: Fraction = Fraction(0), low_delay: bool = False) -> None:
+        if form in UNCOMPRESSED:
             if isinstance(presentation, Presentation):
                 presentation = replace(presentation, time_base=None)
-            super().__init__('-', presentation, _UNCOMPRESSED[form], crf)
+            super().__init__('-', presentation, PIPES[form], UNCOMPRESSED[form], crf)
         else:
-            super().__init__('-', presentation, find_codec(codec), crf, audio, origin, low_delay)
-        self._pipe, self._form = pipe, form
+            super().__init__('-', presentation, PIPES[form], find_codec(codec), crf, audio, origin, low_delay)
+        self.pipe, self._form = pipe, form
 
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:
-        stack.callback(self._pipe.flush)  # of what comes after the last frame
-        container = stack.enter_context(av.open(self._pipe, 'w', format=PIPE_FORMATS[self._form]))
+        stack.callback(self.pipe.flush)  # of what comes after the last frame
+        container = stack.enter_context(self.container.open(self.pipe))
         container.flags |= av.container.Flags.flush_packets.value
         return container
 
+    def _flush(self) -> None:
+        """The muxer sees to it."""
+
     def _start(self, size: tuple[int, int]) -> None:
         super()._start(size)
-        if self._form in _UNCOMPRESSED:  # which have no place for a tag
+        if self._form in UNCOMPRESSED:  # which have no place for a tag
             colour = replace(self.presentation.colour, matrix=untagged_matrix(*size))
             self.presentation = replace(self.presentation, colour=colour)
 
@@ -292,21 +351,29 @@ class PipeWriter(_Encoder):
         Raises:
             DataError: The frame has another shape or type, or nobody reads the pipe any more.
         """
+        with self._told():
+            super().write(frame, *((None, None) if self._form in UNCOMPRESSED else (time, duration)))
+            self.pipe.flush()
+
+    def __exit__(self, *error: Any) -> None:
+        with self._told():
+            super().__exit__(*error)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            super().write(frame, *((None, None) if self._form in _UNCOMPRESSED else (time, duration)))
-            self._pipe.flush()
+            yield
         except BrokenPipeError as error:
             with open(os.devnull, 'wb') as nowhere:  # else what is still buffered would raise this again
-                os.dup2(nowhere.fileno(), self._pipe.fileno())
+                os.dup2(nowhere.fileno(), self.pipe.fileno())
             raise DataError(f'whoever read the output left after {self.count} frames') from error
+        except OSError as error:
+            raise not_written(self.name, error) from error
 
 
-def find_codec(name: str) -> Codec:
-    """The codec of that name.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if name not in CODECS:
-        raise ConfigError(f"there is no codec '{name}'{suggest(name, CODECS)}")
-    return CODECS[name]
+def _can_be_played(path: Path) -> bool:
+    try:
+        with av.open(f'file:{path}') as container:
+            return next(container.decode(video=0), None) is not None
+    except (av.FFmpegError, OSError, IndexError):
+        return False

@@ -15,11 +15,22 @@ from photoreal.datasets.sources import IMAGE_SUFFIXES
 from photoreal.errors import DataError
 
 _SUFFIXES_16_BIT = ('.png', '.tif', '.tiff')
+_NAME_BYTES = 255  # that a name in a folder may have
 _OPTIONS = {
     '.jpg': [cv2.IMWRITE_JPEG_QUALITY, 95],
     '.jpeg': [cv2.IMWRITE_JPEG_QUALITY, 95],
     '.webp': [cv2.IMWRITE_WEBP_QUALITY, 101],  # OpenCV's way to ask for WebP without loss
 }
+
+
+def with_mark(path: Path, mark: str, hidden: bool = False) -> Path:
+    """The same path with a mark before its suffix. Where the name would be too long for a file, its stem is cut."""
+    start = '.' if hidden else ''
+    room = _NAME_BYTES - len(os.fsencode(f'{start}{mark}{path.suffix}'))
+    stem = path.stem
+    while stem and len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return path.with_name(f'{start}{stem}{mark}{path.suffix}')
 
 
 @contextmanager
@@ -30,7 +41,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}')
+    temporary = with_mark(path, f'.{uuid.uuid4().hex[:8]}.tmp', hidden=True)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -46,11 +57,19 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
         image: (H, W, 3) RGB or (H, W) or (H, W, 1) grey, uint8; uint16 as PNG or TIFF only.
 
     Raises:
-        DataError: The suffix is unknown, or cannot hold such an array.
+        DataError: The suffix is unknown, or cannot hold such an array; or the file cannot be written.
     """
     data = encode_image(path, image)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def not_written(path: str | os.PathLike, error: OSError) -> DataError:
+    """For what the system refuses."""
+    return DataError(f'{path} cannot be written: {error.strerror or error}')
 
 
 def encode_image(path: str | os.PathLike, image: np.ndarray) -> bytes:

@@ -137,7 +137,7 @@ def _enhance(enhancer: VideoEnhancer, job: Job, modalities: Sequence[str], readi
              skip_bad: bool, say: Callable[[str], None], interruption: Interruption | None) -> Done:
     of_video = job.out.suffix.lower() in VIDEO_SUFFIXES
     if of_video:
-        target, writing = job.out, replace(writing, keep_partial=job.partial)
+        target, writing = job.out, replace(writing, partial=job.partial)
     else:
         target, writing = job.partial, replace(writing, codec='h264', crf=None)
     done = enhance_file(enhancer, job.source, target, [_own(text, job.source) for text in modalities], reading, writing,

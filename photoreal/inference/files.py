@@ -63,14 +63,14 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     """
     source, out, reading, writing = str(source), str(out), reading or Reading(), writing or Writing()
     paths = _recorded(enhancer, source, modalities)
-    for path in (source, *paths.values()):
-        if not is_live(path) and out != '-' and Path(out).resolve() == Path(path).resolve():
-            raise DataError(f'--out {out} is where the input lies, which would be overwritten: choose another name')
     reading = replace(reading, audio=reading.audio and wants_audio(out, writing))
     frames = open_input(source, reading)
     maps = {name: _open_maps(path, name, frames, replace(reading, raw=enhancer.modalities[name].raw))
             for name, path in paths.items()}
-    output = open_output(out, frames, writing)
+    reads = [Path(source), *(path for given in (frames, *maps.values()) for path in given.files)]
+    scale = enhancer.stepper.generator.scale
+    size = None if frames.size is None else (scale * frames.size[0], scale * frames.size[1])
+    output = open_output(out, frames, writing, reads, size, say or (lambda text: None))
     feed = Feed(frames.reads(), {name: given.reads() for name, given in maps.items()}, skip_bad)
     if say is not None and interruption is None and isinstance(frames, FileInput) and not writing.low_delay:
         say(str(forecast(enhancer, *frames.size)))
@@ -105,9 +105,7 @@ def _write(output: Output, outcomes: Iterator[Outcome], say: Callable[[str], Non
 
 
 def _kept(count: int, output: Output) -> str:
-    if not count:
-        return 'no frame was done'
-    return f'{count} frames were done' + (f' and are in {output.kept}' if output.kept else ', but could not be kept')
+    return f'{count} frames were done and {output.kept()}' if count else 'no frame was done'
 
 
 def _recorded(enhancer: VideoEnhancer, source: str, modalities: Sequence[str]) -> dict[str, str]:

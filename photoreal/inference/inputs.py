@@ -17,6 +17,7 @@ import numpy as np
 
 from photoreal.datasets.audio import AudioCopy, LiveAudio
 from photoreal.datasets.live import EncodedStream, LiveSource, RawPipe, open_camera
+from photoreal.datasets.lmdb_path import LmdbPath
 from photoreal.datasets.presentation import Presentation
 from photoreal.datasets.sources import (
     DEFAULT_FPS,
@@ -78,6 +79,7 @@ class Input(ABC):
         audio: Sound of them; None: none, or none wanted.
         length: How many there are; None: nobody knows.
         notes: What is in the input and not in the frames, a sentence each.
+        size: (height, width) of the first; None: nobody knows.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Input(ABC):
     audio: AudioCopy | LiveAudio | None
     length: int | None
     notes: Sequence[str]
+    size: tuple[int, int] | None
 
     @abstractmethod
     def reads(self) -> Iterator[Read]:
@@ -94,6 +97,16 @@ class Input(ABC):
     def file_name(self, index: int) -> str:
         """A name, without suffix, for a file made of one of them."""
         return f'{index:05d}'
+
+    @property
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """The files and folders that are read, as far as there are any."""
+
+    @property
+    @abstractmethod
+    def indices(self) -> range | None:
+        """The numbers of all that will be read; None: nobody knows."""
 
 
 class FileInput(Input):
@@ -136,6 +149,17 @@ class FileInput(Input):
         return self._source.size
 
     @property
+    def files(self) -> list[Path]:
+        paths = [self._source.path]
+        if isinstance(self._source, FolderSource):
+            paths += [self._source.file(i) for i in range(len(self._source))]
+        return [Path(path.file) if isinstance(path, LmdbPath) else path for path in paths]
+
+    @property
+    def indices(self) -> range:
+        return self._chosen
+
+    @property
     def whole_length(self) -> int:
         """Frames of the file, whichever were chosen."""
         return len(self._all)
@@ -165,6 +189,8 @@ class LiveInput(Input):
         self._count = None if reading.end is None else reading.end - reading.start
         self.name, self.presentation, self.length = source.name, source.presentation, self._count
         self.notes = source.notes
+        pixels = self._first[1][2]
+        self.size = pixels.shape[:2] if isinstance(pixels, np.ndarray) else None
         self.origin = self._first[1][0] * self.presentation.unit
         self.audio = source.audio
         if self.audio is not None:
@@ -173,6 +199,14 @@ class LiveInput(Input):
     def reads(self) -> Iterator[Read]:
         for index, (time, duration, pixels) in islice(self._all(), self._count):
             yield Read(index, time, duration, _as_asked(pixels, self._raw, f'{self.name}, frame {index}'))
+
+    @property
+    def files(self) -> list[Path]:
+        return [Path(self.name)]
+
+    @property
+    def indices(self) -> range | None:
+        return None if self._count is None else range(self._first[0], self._first[0] + self._count)
 
     def _all(self) -> Iterator[tuple[int, tuple[int, int, np.ndarray | DataError]]]:
         yield self._first
@@ -246,4 +280,4 @@ def _open_live(text: str, reading: Reading) -> LiveSource:
                           'its own')
     # RTSP over TCP: whole frames rather than torn ones.
     options = {'rtsp_transport': 'tcp'} if text.startswith('rtsp') else {}
-    return EncodedStream('pipe:0' if text == '-' else text, None, options, reading.audio, patient=pipe)
+    return EncodedStream('pipe:0' if text == '-' else f'file:{text}' if pipe else text, None, options, reading.audio, patient=pipe)

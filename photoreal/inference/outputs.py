@@ -3,17 +3,22 @@
 import os
 import sys
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from photoreal.datasets.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from photoreal.datasets.codecs import UNCOMPRESSED
+from photoreal.datasets.rehearsal import rehearse
 from photoreal.datasets.video_writers import PipeWriter, VideoWriter
-from photoreal.datasets.writers import write_image
+from photoreal.datasets.writers import not_written, write_image
 from photoreal.errors import ConfigError, DataError
 from photoreal.inference.feed import Outcome
 from photoreal.inference.inputs import Input
+from photoreal.inference.places import Place, followed, free_partial, guard, place_of, try_folder
+
+_FORMS = {'.y4m': 'y4m', '.mkv': 'mkv', '.ts': 'mpegts', '.mts': 'mpegts', '.mp4': 'mp4', '.m4v': 'mp4', '.mov': 'mp4'}
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Writing:
         crf: Its quality: 0 best, 51 worst; None: the codec's usual one.
         form: What goes down a pipe: 'y4m', 'raw', 'mkv' or 'mpegts'.
         low_delay: Encode each frame at once.
-        keep_partial: Name for what an interrupted run has written of a video; None: the name it would have had.
+        partial: Name of a video while it grows, and after an interruption; None: ``NAME.partial.SUFFIX`` while it
+            grows, and after an interruption its own name, if nothing else has that.
         pipe: Where ``-`` leads to; None: there is no pipe.
     """
 
@@ -33,17 +39,16 @@ class Writing:
     crf: int | None = None
     form: str = 'y4m'
     low_delay: bool = False
-    keep_partial: Path | None = None
+    partial: Path | None = None
     pipe: BinaryIO | None = None
 
 
 class Output(ABC):
     """A place for predictions; :meth:`opened` makes it ready and, at the end, complete."""
 
-    @property
     @abstractmethod
-    def kept(self) -> str | None:
-        """Where what was written lies after an interruption; None where it could not be kept."""
+    def kept(self) -> str:
+        """Where what was written lies after the work has ended early."""
 
     @abstractmethod
     def opened(self) -> AbstractContextManager:
@@ -55,17 +60,30 @@ class Output(ABC):
 
 
 class _Video(Output):
-    def __init__(self, writer: VideoWriter | PipeWriter, kept: Path | None) -> None:
-        self._writer, self._kept = writer, kept
+    def __init__(self, writer: VideoWriter) -> None:
+        self._writer = writer
 
-    @property
-    def kept(self) -> str | None:
-        if self._kept is None:
-            return 'the pipe'
-        return str(self._kept) if self._kept.exists() else None
+    def kept(self) -> str:
+        return 'could not be kept' if self._writer.kept is None else f'are in {self._writer.kept}'
 
     def opened(self) -> AbstractContextManager:
         return self._writer
+
+    def write(self, outcome: Outcome) -> None:
+        self._writer.write(outcome.pred, outcome.time, outcome.duration)
+
+
+class _Pipe(Output):
+    def __init__(self, writer: PipeWriter, own: BinaryIO | None = None) -> None:
+        self._writer, self._own = writer, own
+
+    def kept(self) -> str:
+        return 'went into the pipe'
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        with self._own or nullcontext(), self._writer:
+            yield
 
     def write(self, outcome: Outcome) -> None:
         self._writer.write(outcome.pred, outcome.time, outcome.duration)
@@ -75,11 +93,11 @@ class _Pictures(Output):
     def __init__(self, folder: Path, source: Input) -> None:
         self._path, self._source = folder, source
 
-    @property
     def kept(self) -> str:
-        return str(self._path)
+        return f'are in {self._path}'
 
     def opened(self) -> AbstractContextManager:
+        try_folder(self._path)
         return nullcontext()
 
     def write(self, outcome: Outcome) -> None:
@@ -93,38 +111,80 @@ class _Picture(_Pictures):
                             f'{"more" if source.length is None else source.length} frames: name a video or a folder')
         super().__init__(path, source)
 
+    def opened(self) -> AbstractContextManager:
+        try_folder(self._path.parent)
+        return nullcontext()
+
     def write(self, outcome: Outcome) -> None:
         write_image(self._path, outcome.pred)
 
 
 def wants_audio(out: str, writing: Writing) -> bool:
     """Whether there is a place for sound in an output."""
-    if out == '-':
-        return writing.form in ('mkv', 'mpegts')
-    return Path(out).suffix.lower() in VIDEO_SUFFIXES
+    place = place_of(out)
+    if place in (Place.PIPE, Place.DEVICE):
+        return _form(out, writing) not in UNCOMPRESSED
+    return place is Place.VIDEO
 
 
-def open_output(out: str, source: Input, writing: Writing) -> Output:
+def open_output(out: str, source: Input, writing: Writing, reads: Sequence[Path], size: tuple[int, int] | None,
+                say: Callable[[str], None]) -> Output:
     """The output that a text names: ``-`` for a pipe, a video file or a picture by its suffix, else a folder.
 
+    Args:
+        out: The text.
+        source: What the predictions are made of.
+        writing: How they are written.
+        reads: The files and folders that are read, none of which is to be replaced.
+        size: (height, width) of the predictions; None: nobody knows.
+        say: Told of what becomes of sound that does not fit.
+
     Raises:
-        ConfigError: Options that do not fit.
-        DataError: One picture for many frames.
+        ConfigError: Options that do not fit, or frames that the output cannot hold.
+        DataError: One picture for many frames; something that is read, or a folder, is in the way.
     """
-    path = Path(out)
-    video = out == '-' or path.suffix.lower() in VIDEO_SUFFIXES
-    if not video and (writing.codec, writing.crf) != ('h264', None):
-        raise ConfigError(f'--out {out} is for pictures: --codec and --crf are for videos (.mp4, .mkv)')
-    if not video:
-        return (_Picture if path.suffix.lower() in IMAGE_SUFFIXES else _Pictures)(path, source)
+    place = place_of(out)
+    if place in (Place.FOLDER, Place.PICTURE):
+        return _open_pictures(out, place, source, writing, reads)
+    guard(out, place, reads)
     arguments = dict(codec=writing.codec, crf=writing.crf, audio=source.audio, origin=source.origin,
                      low_delay=writing.low_delay)
-    if out == '-':
-        if writing.pipe is None:
+    if place is Place.VIDEO:
+        path = followed(out)
+        keep_as = path if writing.partial is None and not path.exists() else None
+        writer = VideoWriter(path, source.presentation, partial=writing.partial or free_partial(path, reads),
+                             keep_as=keep_as, **arguments)
+    else:
+        if place is Place.PIPE and writing.pipe is None:
             raise ConfigError('--out - needs a pipe to write to')
-        return _Video(PipeWriter(writing.pipe, source.presentation, writing.form, **arguments), None)
-    kept = writing.keep_partial or path
-    return _Video(VideoWriter(path, source.presentation, keep_as=kept, **arguments), kept)
+        writer = PipeWriter(writing.pipe, source.presentation, _form(out, writing), **arguments)
+    if size is not None:
+        for note in rehearse(writer, size):
+            say(note)
+    if place is Place.VIDEO:
+        return _Video(writer)
+    if place is Place.DEVICE:
+        try:
+            writer.pipe = open(out, 'wb')  # of a named pipe: waits for somebody who reads it
+        except OSError as error:
+            raise not_written(out, error) from error
+    return _Pipe(writer, writer.pipe if place is Place.DEVICE else None)
+
+
+def _open_pictures(out: str, place: Place, source: Input, writing: Writing, reads: Sequence[Path]) -> Output:
+    if (writing.codec, writing.crf) != ('h264', None):
+        raise ConfigError(f'--out {out} is for pictures: --codec and --crf are for videos (.mp4, .mkv)')
+    if place is Place.PICTURE:
+        guard(out, place, reads)
+        return _Picture(followed(out), source)
+    names = None if source.indices is None else [f'{source.file_name(i)}.png' for i in source.indices]
+    guard(out, place, reads, names)
+    return _Pictures(Path(out), source)
+
+
+def _form(out: str, writing: Writing) -> str:
+    """What goes down a pipe."""
+    return _FORMS.get(Path(out).suffix.lower(), writing.form)
 
 
 def take_stdout() -> BinaryIO:

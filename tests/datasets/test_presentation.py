@@ -130,7 +130,7 @@ def test_sound_that_does_not_fit(tmp_path):
 
 
 def test_what_was_written_stays_playable(tmp_path):
-    with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / 'a.mp4', 25, keep_as=tmp_path / 'b.mp4') as writer:
+    with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / 'a.mp4', 25, partial=tmp_path / 'b.mp4') as writer:
         for frame in scene(7):
             writer.write(frame)
         raise KeyboardInterrupt

@@ -186,7 +186,7 @@ def test_a_partial_video_can_have_another_name(tmp_path, enhancer):
     (tmp_path / 'out.mp4').write_bytes(b'from an earlier run')
     with pytest.raises(DataError, match=r'are in .*partial\.mp4'):
         enhance_file(enhancer, tmp_path / 'in', tmp_path / 'out.mp4',
-                     writing=Writing(keep_partial=tmp_path / 'partial.mp4'))
+                     writing=Writing(partial=tmp_path / 'partial.mp4'))
     assert len(VideoSource(tmp_path / 'partial.mp4')) == 4
     assert (tmp_path / 'out.mp4').read_bytes() == b'from an earlier run'
 
