@@ -92,7 +92,7 @@ class EncodedStream(LiveSource):
 
     def __init__(self, address: str, form: str | None = None, options: Mapping[str, str] | None = None,
                  audio: bool = False, patient: bool = True) -> None:
-        self.name = 'the pipe' if address == 'pipe:0' else address
+        self.name = 'the pipe' if address == 'pipe:0' else address.removeprefix('file:')
         try:
             container = av.open(address, format=form, options=dict(options or {}),
                                 timeout=None if patient else _PATIENCE)

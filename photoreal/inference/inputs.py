@@ -280,4 +280,5 @@ def _open_live(text: str, reading: Reading) -> LiveSource:
                           'its own')
     # RTSP over TCP: whole frames rather than torn ones.
     options = {'rtsp_transport': 'tcp'} if text.startswith('rtsp') else {}
-    return EncodedStream('pipe:0' if text == '-' else f'file:{text}' if pipe else text, None, options, reading.audio, patient=pipe)
+    address = 'pipe:0' if text == '-' else f'file:{text}' if pipe else text  # a pipe's name may begin like a URL
+    return EncodedStream(address, None, options, reading.audio, patient=pipe)
