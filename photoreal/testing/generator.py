@@ -200,7 +200,8 @@ class GeneratorContract:
             condition = moving_clip(2, 3, CHANNELS, *self.sizes[0])
             with torch.no_grad():
                 expected = net(condition).pred
-                same(net.to(memory_format=torch.channels_last)(condition).pred, expected, 'channels first and last')
+                found = net.to(memory_format=torch.channels_last)(condition).pred
+                same(found, expected, 'channels first and last', 1e-4)  # other kernels, which add up in another order
 
     def test_stays_on_the_device(self) -> None:
         device = 'cuda' if torch.cuda.is_available() else 'meta'
