@@ -29,9 +29,10 @@ from photoreal.bundle import TrainedModel, load_untrained
 from photoreal.datasets.sources import FolderSource
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.datasets.writers import write_json
-from photoreal.inference import VideoEnhancer, choose_dtype, enhance_file
+from photoreal.inference import VideoEnhancer, enhance_file
 from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import FRNet, Generator
+from photoreal.precision import choose_dtype
 from photoreal.testing.networks import moving_clip, randomize
 
 CPU = torch.device('cpu')

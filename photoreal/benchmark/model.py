@@ -7,14 +7,14 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from photoreal.bundle import TrainedModel
-from photoreal.inference import choose_dtype
 from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import Generator
+from photoreal.precision import choose_dtype, convolution_peaks
 
 CLOCK_SECONDS = 3.0  # how long a size is timed, at least three frames
 
@@ -121,19 +121,8 @@ def time_stream(step: Callable[[Tensor, dict], tuple[Tensor, dict]], condition: 
 
 def convolution_peak(device: torch.device, repeats: int = 8) -> float:
     """Operations a second of one 3x3 convolution, 64 channels to 64, in the autocast that is on: the best of some."""
-    conv = nn.Conv2d(64, 64, 3, padding=1).to(device, memory_format=torch.channels_last)
-    height, width = (1080, 1920) if device.type == 'cuda' else (134, 320)
-    x = torch.rand(1, 64, height, width, device=device).contiguous(memory_format=torch.channels_last)
-    if torch.is_autocast_enabled(device.type):
-        kind = torch.get_autocast_dtype(device.type)
-        conv, x = conv.to(kind), x.to(kind)
-    best = float('inf')
-    for _ in range(repeats + 2):
-        began = time.perf_counter()
-        conv(x)
-        _wait(device)
-        best = min(best, time.perf_counter() - began)
-    return 2 * 9 * 64 * 64 * height * width / best
+    kind = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+    return convolution_peaks(device, [kind], rounds=repeats + 2)[kind]
 
 
 def as_table(reports: Sequence[ModelReport]) -> str:

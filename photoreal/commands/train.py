@@ -19,7 +19,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, help="of everything random (default: the config's)")
     parser.add_argument('--deterministic', action='store_true',
                         help='the same bits each time on the same hardware; slower on GPUs')
-    parser.add_argument('--amp', action='store_true', help='mixed precision: bfloat16 on CPU and GPU')
+    parser.add_argument('--amp', nargs='?', const='auto', choices=['auto', 'bf16', 'fp16'],
+                        help='mixed precision; auto, also without a word: what the device computes quickly, which is '
+                             'float32 on a CPU without instructions for bfloat16')
     parser.add_argument('--dry-run', action='store_true',
                         help='check config and data, put one batch through the model, write nothing')
     return parser.parse_args()
@@ -42,7 +44,7 @@ def main() -> None:
     from photoreal.engine import runner
     from photoreal.engine.optim import use_mixed_precision
     if args.amp:
-        use_mixed_precision(cfg)
+        use_mixed_precision(cfg, args.amp)
     if args.resume:
         runner.resume_from(cfg, args.resume)
     if args.dry_run:

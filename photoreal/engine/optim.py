@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from photoreal.engine.guard import GuardedOptimWrapper
 from photoreal.errors import ConfigError
+from photoreal.precision import choose_dtype
 from photoreal.registry import suggest
 from photoreal.structures import PARTS
 
@@ -136,11 +137,21 @@ def lengthen_schedule(scheduler: _ParamScheduler, end: int) -> bool:
     return True
 
 
-def use_mixed_precision(cfg: Any) -> None:
-    """Switch a config's optimizers to mixed precision: bfloat16, or float16 on a GPU that has no bfloat16."""
-    old_gpu = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
-    for part, wrapper in cfg.optim_wrapper.items():
-        if part in PARTS:
-            wrapper.type = 'AutocastOptimWrapper'
-            if old_gpu:
-                wrapper.dtype = 'float16'
+def use_mixed_precision(cfg: Any, name: str = 'auto') -> torch.dtype:
+    """Switch a config's optimizers to mixed precision.
+
+    Args:
+        cfg: The config.
+        name: 'bf16', 'fp16', or 'auto': what the device computes quickly. On some CPUs that is float32; the optimizers
+            then stay as they are.
+
+    Returns:
+        The dtype.
+    """
+    dtype = choose_dtype(name, torch.device(get_device()))
+    if dtype != torch.float32:
+        for part, wrapper in cfg.optim_wrapper.items():
+            if part in PARTS:
+                wrapper.type = 'AutocastOptimWrapper'
+                wrapper.dtype = str(dtype).removeprefix('torch.')
+    return dtype

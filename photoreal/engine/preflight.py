@@ -42,7 +42,7 @@ class Parts(NamedTuple):
     evaluators: dict[str, Evaluator]  # by phase, without 'train'
 
     def describe(self) -> str:
-        """The condition's channels, the networks' parameters, and what was found in the data: a line each."""
+        """The condition's channels, the networks' parameters and dtype, what was found in the data: a line each."""
         layout = self.model.data_preprocessor.layout
         channels = ', '.join(f'{name} {part.stop - part.start}' for name, part in layout.slices.items())
         presence = f', presence of {" and ".join(layout.presence)} {len(layout.presence)}' if layout.presence else ''
@@ -51,7 +51,10 @@ class Parts(NamedTuple):
             part = getattr(self.model, name, None)  # a model of another package may have no such part
             if part is not None:
                 count = sum(p.numel() for p in part.parameters())
-                lines.append(f'{name}: {type(part).__name__}, {count / 1e6:.2f} M parameters')
+                wrapper = self.optim_wrapper[name] if self.optim_wrapper is not None else None
+                dtype = getattr(wrapper, 'dtype', torch.float32)  # float32 where there is no mixed precision
+                lines.append(f'{name}: {type(part).__name__}, {count / 1e6:.2f} M parameters'
+                             + f', in {str(dtype).removeprefix("torch.")}' * (wrapper is not None))
         for phase, dataset in self.datasets.items():
             videos = getattr(dataset, 'videos', None)  # a dataset of another package may have no such thing
             lines.append(f'{phase}: {len(dataset)} items' if videos is None else

@@ -1,10 +1,9 @@
 """Use a trained model on any video."""
 
-from photoreal.inference.dtypes import choose_dtype
 from photoreal.inference.enhancer import VideoEnhancer
 from photoreal.inference.files import enhance_file
 from photoreal.inference.inputs import Reading
 from photoreal.inference.outputs import Writing
 from photoreal.inference.prefetch import prefetch
 
-__all__ = ['Reading', 'VideoEnhancer', 'Writing', 'choose_dtype', 'enhance_file', 'prefetch']
+__all__ = ['Reading', 'VideoEnhancer', 'Writing', 'enhance_file', 'prefetch']

@@ -16,7 +16,6 @@ from photoreal.bundle import TrainedModel
 from photoreal.datasets.scenes import CutDetector
 from photoreal.datasets.transforms import to_tensor
 from photoreal.errors import DataError
-from photoreal.inference.dtypes import choose_dtype
 from photoreal.inference.prefetch import prefetch
 from photoreal.inference.tiles import Tiled, Whole
 from photoreal.inference.together import Together
@@ -24,6 +23,7 @@ from photoreal.inference.transfer import Arriving, send_frames
 from photoreal.modalities import Modality, without
 from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import State
+from photoreal.precision import choose_dtype
 
 
 class VideoEnhancer:

@@ -20,9 +20,9 @@ from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from photoreal.inference.dtypes import DTYPES
 from photoreal.inference.enhancer import VideoEnhancer
 from photoreal.inference.tiles import Tiled, count_tiles
+from photoreal.precision import DTYPES
 
 _TRIAL_PIXELS = 320 * 180  # frames up to this size are timed whatever the device
 _TRIAL_SECONDS = 0.5  # a larger frame is timed itself where it takes no longer

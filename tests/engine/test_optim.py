@@ -14,6 +14,7 @@ from mmengine.optim import (
 )
 from torch import nn
 
+from photoreal import precision
 from photoreal.engine.optim import (
     AutocastOptimWrapper,
     PartwiseOptimWrapperConstructor,
@@ -110,12 +111,26 @@ def test_what_would_do_nothing_or_harm_is_refused(change: dict, message: str) ->
         PartwiseOptimWrapperConstructor(cfg)(model(discriminator=False))
 
 
-def test_mixed_precision_switches_every_part() -> None:
+@pytest.mark.parametrize(('name', 'dtype'), [('bf16', 'bfloat16'), ('fp16', 'float16')])
+def test_mixed_precision_switches_every_part(name: str, dtype: str) -> None:
     cfg = Config(dict(optim_wrapper=dict(constructor='X', generator=dict(type='OptimWrapper'),
                                          discriminator=dict(type='OptimWrapper'))))
-    use_mixed_precision(cfg)
-    assert {cfg.optim_wrapper[part].type for part in ('generator', 'discriminator')} == {'AutocastOptimWrapper'}
+    assert use_mixed_precision(cfg, name) == getattr(torch, dtype)
+    assert {(cfg.optim_wrapper[part].type, cfg.optim_wrapper[part].dtype)
+            for part in ('generator', 'discriminator')} == {('AutocastOptimWrapper', dtype)}
     assert cfg.optim_wrapper.constructor == 'X'
+
+
+def test_mixed_precision_leaves_float32_where_that_is_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: dict(architecture='x86_64', avx2=True))
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    precision._cpu_dtype.cache_clear()
+    cfg = Config(dict(optim_wrapper=dict(generator=dict(type='OptimWrapper'))))
+    try:
+        assert use_mixed_precision(cfg) == torch.float32
+    finally:
+        precision._cpu_dtype.cache_clear()
+    assert cfg.optim_wrapper.generator == dict(type='OptimWrapper')
 
 
 def rates(steps: int, end: int, state: dict | None = None, rate: float = 1.0) -> tuple[list[float], dict]:

@@ -140,8 +140,10 @@ def test_workers_change_nothing_and_end_with_the_run(trained: Run, tmp_path: Pat
 
 def test_amp_trains_float32_weights(tiny_data: Path, tmp_path: Path) -> None:
     config = tiny.write_config(tmp_path / 'tiny.py', tiny_data, base='frnet_multimodal.py')
-    ended = tiny.run('train', config, '--work-dir', tmp_path / 'run', '--amp', options=['train_cfg.max_iters=1'])
+    ended = tiny.run('train', config, '--work-dir', tmp_path / 'run', '--amp', 'bf16',
+                     options=['train_cfg.max_iters=1'])
     assert ended.code == 0, ended.err
+    assert 'M parameters, in bfloat16' in ended.out
     assert load_config(tmp_path / 'run/tiny.py').optim_wrapper.generator.type == 'AutocastOptimWrapper'
     state = checkpoint(tmp_path / 'run')['state_dict']
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
