@@ -61,7 +61,7 @@ setup(
     keywords=['video', 'GAN', 'sim-to-real', 'super-resolution', 'PyTorch', 'MMEngine'],
     python_requires='>=3.10',
     packages=find_packages(include=['photoreal', 'photoreal.*']),
-    package_data={'photoreal': ['assets/*', 'reporting/page/*']},
+    package_data={'photoreal': ['assets/*', 'reporting/page/*', 'judging/page/*']},
     install_requires=runtime_requirements(),
     entry_points={'console_scripts': ['photoreal = photoreal.commands:console']},
     extras_require={

@@ -1,13 +1,10 @@
 """Build the report: one HTML file that needs no network and no other file."""
 
 import base64
-import json
-import math
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from photoreal.reporting.health import assess, update_threshold
 from photoreal.reporting.media import Strips, encode_player, encode_still
 from photoreal.reporting.names import CLASS, of_prediction, of_prefix, without_prefix
 from photoreal.reporting.runs import Evaluation, Run, read_run
+from photoreal.webpage import assemble
 
 MAX_PLAYER_FRAMES = 300
 MAX_STILLS = 4
@@ -64,7 +62,7 @@ def build_report(folders: Sequence[str | os.PathLike], out: str | os.PathLike, m
         'config': _config(runs),
     }
     with atomic_path(out) as temporary:
-        temporary.write_text(_page(data, media.videos), encoding='utf-8')
+        temporary.write_text(assemble('photoreal.reporting', data, media.videos), encoding='utf-8')
     return out
 
 
@@ -248,23 +246,3 @@ def _config(runs: Sequence[Run]) -> dict[str, Any]:
     configs = [config for _, config in known]
     rows = differences(configs) if len(configs) > 1 else [(key, [value]) for c in configs for key, value in c.items()]
     return {'runs': [name for name, _ in known], 'rows': rows}
-
-
-def _page(data: dict[str, Any], videos: Sequence[str]) -> str:
-    folder = files('photoreal.reporting') / 'page'
-    page, style, script = ((folder / name).read_text('utf-8') for name in ('page.html', 'page.css', 'page.js'))
-    # '<' could end the element that holds the data.
-    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False).replace('<', '\\u003c')
-    media = '\n'.join(f'<script type="text/plain" id="video-{i}">{video}</script>' for i, video in enumerate(videos))
-    parts = {'style': style, 'script': script, 'media': media, 'data': text}
-    before, *pieces = page.split('{{')
-    return before + ''.join(parts[name] + rest for name, rest in (piece.split('}}', 1) for piece in pieces))
-
-
-def _finite(data: Any) -> Any:
-    """None in place of numbers that JSON cannot hold."""
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data

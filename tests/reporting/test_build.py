@@ -24,7 +24,7 @@ def data_of(page: Path) -> dict[str, Any]:
 
 
 def videos_of(page: Path) -> list[bytes]:
-    return [base64.b64decode(text) for text in re.findall(r'id="video-\d+">(.*?)</script>', page.read_text('utf-8'))]
+    return [base64.b64decode(text) for text in re.findall(r'id="media-\d+">(.*?)</script>', page.read_text('utf-8'))]
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:

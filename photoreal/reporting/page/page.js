@@ -193,7 +193,7 @@ const charts = specs => specs.length ? make('div', {class: 'grid'},
 // Player ---------------------------------------------------------------------------------------------------------
 
 function openVideo(id) {
-  const text = atob(document.getElementById(`video-${id}`).textContent);
+  const text = atob(document.getElementById(`media-${id}`).textContent);
   const bytes = Uint8Array.from(text, letter => letter.charCodeAt(0));
   const video = document.createElement('video');
   Object.assign(video, {muted: true, playsInline: true, loop: true, preload: 'auto'});
