@@ -1,14 +1,14 @@
 """DetailUNet: a generator that leaves a frame's colours and light alone and adds detail, which moves with the scene.
 
-Own design from published ideas, as :mod:`~photoreal.models.generators.recurrent_unet`: folded pixels, a U-shaped body,
-the last prediction and features warped to the current frame. Three things differ. Motion is given, by the engine or a
-classical estimator, in place of a network that must learn it beside all else. What is carried along is only trusted
-where the source frames agree under that motion (Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018,
-arXiv 1808.00449, eq. 3). And noise comes in, from which texture can be made where a frame is flat; once made it is
-carried along, so it does not swim.
+Own design. A small U-Net on folded pixels (Shi et al., CVPR 2016, arXiv 1609.05158) sees the condition and noise, and
+says what to add: detail of its own, and how strong each band of the noise is. It does not see its last prediction: what
+feeds on itself repeats and amplifies its patterns, and all that a steady scene needs is that the noise lies on the
+things in it. That is what :class:`~photoreal.models.moving_noise.MovingNoise` is for, with motion given by the engine
+or a classical estimator; what the source frames do not show alike under that motion starts anew (Lai et al., "Learning
+Blind Video Temporal Consistency", ECCV 2018, arXiv 1808.00449, eq. 3).
 
 Legend: N batch, T time, C condition channels, H height, W width, r fold, H' and W' the size padded to multiples of 2r,
-h = H'/r and w = W'/r the folded size, c width.
+h = H'/r and w = W'/r the folded size, c width, B bands of noise.
 """
 
 import torch
@@ -18,19 +18,17 @@ from torch import Tensor, nn
 from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
 from photoreal.models.layers import ResidualBlock, backward_warp, conv3x3, wide, zero_init
-from photoreal.models.residual import BoundedResidual
+from photoreal.models.moving_noise import MovingNoise
+from photoreal.models.residual import BINOMIAL, BoundedResidual
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
-CARRIED = (-0.05, 1.05)  # range of a prediction that is carried along: a sum of residuals would have none
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
-NOISE_TILE = 64  # side of the noise that is laid side by side, at the folded size
-NOISE_STEP = (11, 23)  # by so much it moves from frame to frame, so that nothing stands still on the screen
 
 
 @GENERATORS.register_module()
 class DetailUNet(Generator):
-    """Detail added to a frame by a small U-Net on folded pixels, bounded, anchored by its own warped output.
+    """Detail added to a frame by a small U-Net on folded pixels: bounded, and steady on what moves.
 
     Args:
         in_channels: Channels of the condition.
@@ -39,7 +37,6 @@ class DetailUNet(Generator):
         blocks: Residual blocks at the folded size and at half of it.
         luma: Greatest change of brightness, see :class:`~photoreal.models.residual.BoundedResidual`.
         chroma: Greatest change of colour differences.
-        noise: Channels of noise; the same in each run.
         skip: (first, last + 1) channels of the condition, the frame that detail is added to; None: grey.
         motion: Where backward flow lies in the condition, its first channel, and how many pixels a value of 1 is; None:
             nothing moves.
@@ -49,67 +46,59 @@ class DetailUNet(Generator):
     """
 
     def __init__(self, in_channels: int, width: int = 32, fold: int = 2, blocks: tuple[int, int] = (2, 4),
-                 luma: float = 0.4, chroma: float = 0.04, noise: int = 4, skip: tuple[int, int] | None = None,
+                 luma: float = 0.4, chroma: float = 0.04, skip: tuple[int, int] | None = None,
                  motion: tuple[int, float] | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        _check_arguments(width, fold, blocks, noise, skip)
-        self.width, self.fold, self.skip, self.motion = width, fold, skip, motion
-        pred_channels = 3 * fold**2
-        self.encode = nn.Sequential(conv3x3(fold**2 * in_channels, width), nn.ReLU(inplace=True))
-        self.conv_in = nn.Sequential(nn.Conv2d(2 * width + pred_channels + noise, width, 1), nn.ReLU(inplace=True))
+        _check_arguments(width, fold, blocks, skip)
+        self.fold, self.skip, self.motion = fold, skip, motion
+        self.noise = MovingNoise()
+        bands = self.noise.channels
+        self.encode = nn.Sequential(conv3x3(fold**2 * (in_channels + bands), width), nn.ReLU(inplace=True))
         self.down = nn.Sequential(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU(inplace=True))
         self.coarse = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(blocks[1])])
         self.up = nn.Conv2d(2 * width, width, 1)
         self.fine = nn.Sequential(*[ResidualBlock(width) for _ in range(blocks[0])])
-        self.detail = zero_init(conv3x3(width, pred_channels))  # training starts at the frame itself
-        self.hidden = conv3x3(width, width)
+        # One convolution makes the detail and the strength of each band; training starts at the frame itself.
+        self.conv_out = zero_init(conv3x3(width, (3 + bands) * fold**2))
         self.residual = BoundedResidual(luma, chroma)
-        # Part of the weights, as not all versions of torch draw the same.
-        self.register_buffer('noise_tile', torch.randn(noise, NOISE_TILE, NOISE_TILE,
-                                                       generator=torch.Generator().manual_seed(0)))
+        kernel = torch.tensor(BINOMIAL)
+        self.register_buffer('soften', (kernel.view(-1, 1) * kernel).expand(width, 1, 3, 3).contiguous(),
+                             persistent=False)
 
     def forward(self, condition: Tensor) -> GeneratorOutput:
-        n, t = condition.shape[:2]
-        padded = self._pad(condition.flatten(0, 1))  # (N*T, C, H', W')
-        encoded = self._encode(padded).unflatten(0, (n, t))  # (N, T, c, h, w)
-        padded = padded.unflatten(0, (n, t))
         state, preds = self.init_state(condition[:, 0]), []
-        for i in range(t):
-            pred, state = self._refine(padded[:, i], encoded[:, i], state)
+        for frame in condition.unbind(1):
+            pred, state = self.step(frame, state)
             preds.append(pred)
-        preds = torch.stack(preds, dim=1)[..., :condition.shape[-2], :condition.shape[-1]]
-        return GeneratorOutput(preds, self.estimate_flow(condition))
+        return GeneratorOutput(torch.stack(preds, dim=1), self.estimate_flow(condition))
 
     def init_state(self, condition: Tensor) -> State:
-        n, _, *size = condition.shape
-        folded = [-(-side // (2 * self.fold)) * 2 for side in size]
-        whole = [side * self.fold for side in folded]
-        tiles = [-(-side // NOISE_TILE) for side in folded]
-        noise = self.noise_tile.to(condition).repeat(1, *tiles)[:, :folded[0], :folded[1]]
-        return {'pred': condition.new_zeros(n, 3, *whole), 'image': condition.new_zeros(n, 3, *whole),
-                'hidden': condition.new_zeros(n, self.width, *folded),
-                'noise': noise.expand(n, -1, -1, -1).contiguous()}
+        padded = self._pad(condition)
+        return {'image': padded.new_zeros(len(padded), 3, *padded.shape[-2:]), **self.noise.init_state(padded)}
 
     def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
-        padded = self._pad(condition)
-        pred, state = self._refine(padded, self._encode(padded), state)
+        padded = self._pad(condition)  # (N, C, H', W')
+        image = padded.new_full((len(padded), 3, *padded.shape[-2:]), 0.5) if self.skip is None else \
+            padded[:, self.skip[0]:self.skip[1]]
+        flow = self._motion(padded)
+        before = state['image'] if flow is None else backward_warp(state['image'], flow)
+        trust = torch.exp(-TRUST * (wide(image) - wide(before)).square().sum(1, keepdim=True))  # (N, 1, H', W')
+        noise, after = self.noise(state, flow, trust)
+        pred = image + self._detail(padded, noise.to(padded.dtype))
         # The state keeps the padding: so it needs none when it comes back.
-        return pred[..., :condition.shape[-2], :condition.shape[-1]], state
+        return pred[..., :condition.shape[-2], :condition.shape[-1]], {'image': image, **after}
 
     def estimate_flow(self, condition: Tensor) -> Tensor | None:
         if self.motion is None:
             return None
-        return wide(self._motion(condition[:, 1:].flatten(0, 1))).unflatten(0, (len(condition), -1))
+        n, t, _, height, width = condition.shape
+        return wide(self._motion(condition[:, 1:].flatten(0, 1))).view(n, t - 1, 2, height, width)
 
     def _pad(self, x: Tensor) -> Tensor:
         """Repeat the edges at the bottom and on the right until the sizes of all nets come out even."""
         height, width = x.shape[-2:]
         grid = 2 * self.fold
         return F.pad(x, (0, -width % grid, 0, -height % grid), mode='replicate')  # (N, C, H', W')
-
-    def _encode(self, padded: Tensor) -> Tensor:
-        """(N, C, H', W') -> features (N, c, h, w)."""
-        return self.encode(F.pixel_unshuffle(padded, self.fold))
 
     def _motion(self, condition: Tensor) -> Tensor | None:
         """Backward flow (N, 2, H, W) in pixels."""
@@ -118,34 +107,22 @@ class DetailUNet(Generator):
         first, unit = self.motion
         return condition[:, first:first + 2] * unit
 
-    def _refine(self, padded: Tensor, encoded: Tensor, state: State) -> tuple[Tensor, State]:
-        """A frame's condition (N, C, H', W') and features (N, c, h, w) -> prediction (N, 3, H', W'), and the state."""
-        dtype = padded.dtype
-        image = padded.new_full((len(padded), 3, *padded.shape[-2:]), 0.5) if self.skip is None else \
-            padded[:, self.skip[0]:self.skip[1]]
-        pred, hidden = self._carry(image, self._motion(padded), state)
-        given = (encoded, hidden, F.pixel_unshuffle(pred, self.fold), state['noise'])
-        x = self.conv_in(torch.cat([part.to(encoded.dtype) for part in given], dim=1))
+    def _detail(self, padded: Tensor, noise: Tensor) -> Tensor:
+        """What is added (N, 3, H', W') to a frame of this condition (N, C, H', W') and noise (N, B, H', W')."""
+        x = self.encode(F.pixel_unshuffle(torch.cat([padded, noise], dim=1), self.fold))  # (N, c, h, w)
         x = x + F.interpolate(self.up(self.coarse(self.down(x))), scale_factor=2, mode='nearest')
-        x = self.fine(x)
-        pred = image + self.residual(F.pixel_shuffle(self.detail(x), self.fold).to(dtype))
-        return pred, {'pred': pred.clamp(*CARRIED), 'image': image, 'hidden': torch.tanh(self.hidden(x)).to(dtype),
-                      'noise': state['noise'].roll(NOISE_STEP, (2, 3))}
-
-    def _carry(self, image: Tensor, flow: Tensor | None, state: State) -> tuple[Tensor, Tensor]:
-        """The last prediction (N, 3, H', W') and features (N, c, h, w) where they are now; 0 where not seen before."""
-        pred, before, hidden = state['pred'], state['image'], state['hidden']
-        if flow is not None:
-            pred, before = backward_warp(torch.cat([pred, before], dim=1), flow).split(3, dim=1)
-            hidden = backward_warp(hidden, F.avg_pool2d(flow, self.fold) / self.fold)
-        trust = torch.exp(-TRUST * (wide(image) - wide(before)).square().sum(1, keepdim=True))  # (N, 1, H', W')
-        return pred * trust, hidden * F.avg_pool2d(trust, self.fold)
+        # What alternates from one folded pixel to the next would show as a mesh.
+        x = F.conv2d(F.pad(self.fine(x), (1, 1, 1, 1), mode='replicate'), self.soften.to(x.dtype), groups=x.shape[1])
+        out = F.pixel_shuffle(self.conv_out(x), self.fold).to(padded.dtype)  # (N, 3 + B, H', W')
+        detail, strength = out.split([3, self.noise.channels], dim=1)
+        texture = (strength * noise).sum(1, keepdim=True)
+        return self.residual(torch.cat([detail[:, :1] + texture, detail[:, 1:]], dim=1))
 
 
-def _check_arguments(width: int, fold: int, blocks: tuple[int, int], noise: int, skip: tuple[int, int] | None) -> None:
+def _check_arguments(width: int, fold: int, blocks: tuple[int, int], skip: tuple[int, int] | None) -> None:
     faults = []
-    if min(width, noise) < 1:
-        faults.append(f'width={width}, noise={noise}: expected 1 or more')
+    if width < 1:
+        faults.append(f'width={width}: expected 1 or more')
     if fold not in (1, 2, 4):
         faults.append(f'fold={fold}: expected 1, 2 or 4')
     if len(blocks) != 2 or min(blocks) < 0:
