@@ -1,8 +1,9 @@
-"""Frames that come one after the other and cannot be asked for twice: pipes, cameras, streams of a network."""
+"""Frames that come one after the other and cannot be asked for twice; ``pipes.py`` opens what comes through a pipe."""
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from io import RawIOBase
 from itertools import count
 
@@ -26,12 +27,14 @@ class LiveSource(ABC):
         presentation: How they are to be shown.
         audio: Sound that comes with them and is wanted; None: none.
         notes: What comes and is not in the frames, a sentence each.
+        opened: What is left after the last frame.
     """
 
     name: str
     presentation: Presentation
     audio: LiveAudio | None = None
     notes: Sequence[str] = ()
+    opened: AbstractContextManager = nullcontext()
 
     @abstractmethod
     def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
@@ -57,11 +60,11 @@ class RawPipe(LiveSource):
     """
 
     def __init__(self, pipe: RawIOBase, size: tuple[int, int], fps: float, name: str) -> None:
-        self._pipe, self._size, self.name = pipe, size, name
+        self._pipe, self._size, self.name, self.opened = pipe, size, name, pipe
         self.presentation = Presentation.of_rate(fps)
 
     def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
-        with self._pipe:
+        with self.opened:
             for i in count():
                 frame = np.empty((*self._size, 3), np.uint8)
                 view, filled = memoryview(frame).cast('B'), 0
@@ -80,31 +83,37 @@ class EncodedStream(LiveSource):
     """Whatever FFmpeg can read without going back: a container on a pipe, a camera, a stream of a network.
 
     Args:
-        address: A file, a URL or a device, as FFmpeg writes them.
-        form: Name of the format in FFmpeg; None: found out.
-        options: Of FFmpeg, for opening it.
+        container: An open one.
+        name: What to call it in messages.
         audio: Whether its sound is wanted, too.
-        patient: Wait without end for what does not come.
 
     Raises:
-        DataError: It cannot be opened, or holds no frames.
+        DataError: It holds no frames.
     """
 
-    def __init__(self, address: str, form: str | None = None, options: Mapping[str, str] | None = None,
-                 audio: bool = False, patient: bool = True) -> None:
-        self.name = 'the pipe' if address == 'pipe:0' else address.removeprefix('file:')
-        try:
-            container = av.open(address, format=form, options=dict(options or {}),
-                                timeout=None if patient else _PATIENCE)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            hint = '; an MP4 on a pipe must be fragmented, or take mkv, mpegts or y4m' if address == 'pipe:0' else ''
-            raise DataError(f'{self.name} cannot be read ({error}){hint}') from error
-        self._reader = VideoReader(container, self.name, audio)
+    def __init__(self, container: av.container.InputContainer, name: str, audio: bool = False) -> None:
+        self.name, self._reader = name, VideoReader(container, name, audio)
         self.presentation, self.audio, self.notes = self._reader.presentation, self._reader.audio, self._reader.notes
 
     def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
-        for moment, pixels in self._reader.pictures(raw):
-            yield moment.time, moment.duration, pixels
+        with self.opened:
+            for moment, pixels in self._reader.pictures(raw):
+                yield moment.time, moment.duration, pixels
+
+
+def open_stream(address: str, audio: bool = False) -> EncodedStream:
+    """A stream of a network.
+
+    Args:
+        address: Its URL.
+        audio: Whether its sound is wanted, too.
+
+    Raises:
+        DataError: It cannot be read, or holds no frames.
+    """
+    # RTSP over TCP: whole frames rather than torn ones.
+    options = {'rtsp_transport': 'tcp'} if address.startswith('rtsp') else {}
+    return EncodedStream(_open(address, None, options, _PATIENCE), address, audio)
 
 
 def open_camera(which: str, size: tuple[int, int] | None, fps: float | None) -> EncodedStream:
@@ -122,4 +131,13 @@ def open_camera(which: str, size: tuple[int, int] | None, fps: float | None) -> 
     options = {} if size is None else {'video_size': f'{size[1]}x{size[0]}'}
     if fps is not None:
         options['framerate'] = f'{fps:g}'
-    return EncodedStream(which if which.startswith('/dev/') else address.format(which), form, options)
+    address = which if which.startswith('/dev/') else address.format(which)
+    return EncodedStream(_open(address, form, options, None), address)
+
+
+def _open(address: str, form: str | None, options: dict[str, str],
+          patience: float | None) -> av.container.InputContainer:
+    try:
+        return av.open(address, format=form, options=options, timeout=patience)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise DataError(f'{address} cannot be read ({error})') from error

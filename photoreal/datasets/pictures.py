@@ -36,7 +36,7 @@ def has_palette(path: Path | LmdbPath) -> bool:
         with path.open('rb') as file, Image.open(file) as image:
             return image.mode in ('P', '1')
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, _contents(path), error) from error
 
 
 def probe_picture(path: Path | LmdbPath) -> tuple[int, int]:
@@ -60,7 +60,7 @@ def probe_picture(path: Path | LmdbPath) -> tuple[int, int]:
             if not _has_end(head, file.read()):
                 _check_complete(path, path.read_bytes())
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, _contents(path), error) from error
     return size
 
 
@@ -70,10 +70,13 @@ def picture_notes(path: Path | LmdbPath) -> list[str]:
     Raises:
         DataError: The picture is damaged.
     """
-    if path.suffix == ARRAY_SUFFIX:
-        return []
+    return [] if path.suffix == ARRAY_SUFFIX else notes_of_bytes(_contents(path), path)
+
+
+def notes_of_bytes(data: bytes, where: str | Path | LmdbPath) -> list[str]:
+    """The notes of a picture file's contents; ``where`` is for messages."""
     try:
-        with path.open('rb') as file, Image.open(file) as image:
+        with Image.open(io.BytesIO(data)) as image:
             notes = []
             if (count := getattr(image, 'n_frames', 1)) > 1:
                 notes.append(f'it holds {count} pictures; the first one is read')
@@ -81,7 +84,7 @@ def picture_notes(path: Path | LmdbPath) -> list[str]:
                 notes.append('its transparency (alpha) is left out')
             return notes
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(where, data, error) from error
 
 
 def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[tuple[int, int], np.ndarray]:
@@ -98,10 +101,15 @@ def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[
     Raises:
         DataError: The picture is damaged.
     """
+    return decode_bytes(_contents(path), path, raw, rows)
+
+
+def decode_bytes(data: bytes, where: str | Path | LmdbPath, raw: bool,
+                 rows: int | None = None) -> tuple[tuple[int, int], np.ndarray]:
+    """Decode the contents of a picture file as :func:`decode_picture` does; ``where`` is for messages."""
     try:
-        data = path.read_bytes()
         if not _has_end(data[:16], data[-_TAIL:]):
-            _check_complete(path, data)
+            _check_complete(where, data)
         geometry = _geometry(data)
         if raw:
             with Image.open(io.BytesIO(data)) as image:
@@ -114,9 +122,9 @@ def decode_picture(path: Path | LmdbPath, raw: bool, rows: int | None) -> tuple[
         if stored is not None and stored.ndim == 3:
             stored = cv2.cvtColor(np.ascontiguousarray(stored[..., :3]), cv2.COLOR_BGR2RGB)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(where, data, error) from error
     if stored is None:
-        raise _unreadable(path, None)
+        raise _unreadable(where, data, None)
     return _whole(stored, geometry)
 
 
@@ -185,12 +193,18 @@ def _upper_png(data: bytes, rows: int) -> tuple[tuple[int, int], np.ndarray] | N
     return (height, width), upper[..., None] if upper.ndim == 2 else upper[..., :3]
 
 
-def _unreadable(path: Path | LmdbPath, error: Exception | None) -> DataError:
+def _contents(path: Path | LmdbPath) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, b'', error) from error
+
+
+def _unreadable(where: str | Path | LmdbPath, data: bytes, error: Exception | None) -> DataError:
     found = getattr(error, 'strerror', None)  # the operating system's reason, where it is the one that refuses
     if found is None:
-        size = len(path.read_bytes())
-        found = f'{size} bytes that are no picture' if size else 'an empty file'
-    return DataError(f'{path}: unreadable picture: found {found}; copy or export it anew')
+        found = f'{len(data)} bytes that are no picture' if data else 'an empty file'
+    return DataError(f'{where}: unreadable picture: found {found}; copy or export it anew')
 
 
 def _has_end(head: bytes, tail: bytes) -> bool:
@@ -198,13 +212,13 @@ def _has_end(head: bytes, tail: bytes) -> bool:
     return all(end in tail for magic, end in _ENDS.items() if head.startswith(magic))
 
 
-def _check_complete(path: Path | LmdbPath, data: bytes) -> None:
+def _check_complete(where: str | Path | LmdbPath, data: bytes) -> None:
     """See whether a JPEG or PNG is whole, whatever lies behind it, such as the film of a motion photo.
 
     Some decoders fill what is missing with grey instead of failing.
     """
     if not (_png_ends(data) if data.startswith(b'\x89PNG') else _jpeg_ends(data)):
-        raise DataError(f'{path}: unreadable picture: the file is cut short (no end marker); '
+        raise DataError(f'{where}: unreadable picture: the file is cut short (no end marker); '
                         'copy or export it anew')
 
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from photoreal.datasets.audio import AudioCopy, LiveAudio
-from photoreal.datasets.live import EncodedStream, LiveSource, RawPipe, open_camera
+from photoreal.datasets.live import LiveSource, RawPipe, open_camera, open_stream
 from photoreal.datasets.lmdb_path import LmdbPath
+from photoreal.datasets.pipes import open_pipe
 from photoreal.datasets.presentation import Presentation
 from photoreal.datasets.sources import (
     DEFAULT_FPS,
@@ -272,13 +273,12 @@ def _open_live(text: str, reading: Reading) -> LiveSource:
     if text.startswith(('camera:', '/dev/video')):
         return open_camera(text.removeprefix('camera:'), reading.size, reading.fps)
     pipe = '://' not in text
-    if pipe and reading.size is not None:
-        file = FileIO(0, closefd=False) if text == '-' else FileIO(text)
-        return RawPipe(file, reading.size, reading.fps or DEFAULT_FPS, 'the pipe' if text == '-' else text)
-    if reading.size is not None or reading.fps is not None:
+    if (reading.size, reading.fps) != (None, None) and not (pipe and reading.size):
         raise ConfigError(f'{text}: --size and --fps are for raw frames (give --size, too) and cameras; a stream tells '
                           'its own')
-    # RTSP over TCP: whole frames rather than torn ones.
-    options = {'rtsp_transport': 'tcp'} if text.startswith('rtsp') else {}
-    address = 'pipe:0' if text == '-' else f'file:{text}' if pipe else text  # a pipe's name may begin like a URL
-    return EncodedStream(address, None, options, reading.audio, patient=pipe)
+    if not pipe:
+        return open_stream(text, reading.audio)
+    name, raw = ('the pipe', FileIO(0, closefd=False)) if text == '-' else (text, FileIO(text))
+    if reading.size is not None:
+        return RawPipe(raw, reading.size, reading.fps or DEFAULT_FPS, name)
+    return open_pipe(raw, name, reading.audio)

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from photoreal.datasets.live import EncodedStream, open_camera
+from photoreal.datasets.live import open_camera
 from photoreal.datasets.sources import FolderSource, VideoSource
 from photoreal.datasets.video_writers import PipeWriter
 from photoreal.errors import ConfigError, DataError
@@ -141,19 +141,6 @@ def test_streams_that_cannot_be_read(tmp_path):
         open_input(str(pipe), Reading(3, size=(2, 2)))
     with pytest.raises(DataError, match='/dev/video77 cannot be read'):
         open_camera('/dev/video77', (480, 640), 30)
-
-
-def test_a_broadcast_is_joined_in_its_middle(tmp_path):
-    """Up to the first keyframe nothing can be decoded."""
-    source = write_film(tmp_path / 'in.ts', scene(20), g='10', bf='0')
-    data = source.read_bytes()
-    with av.open(str(source)) as container:
-        second = [p.pos for p in container.demux(video=0) if p.size][3]
-    head = data[:188 * 3]  # the tables that tell what the stream is
-    (tmp_path / 'joined.ts').write_bytes(head + data[second:])
-    stream = EncodedStream(str(tmp_path / 'joined.ts'))
-    found = [pixels for _, _, pixels in stream.frames()]
-    np.testing.assert_array_equal(np.stack(found), VideoSource(source).read(range(10, 20)))
 
 
 @pytest.mark.parametrize('form', ['y4m', 'raw', 'mkv', 'mpegts'])

@@ -4,8 +4,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from photoreal.datasets.sources import VideoSource
@@ -13,7 +15,7 @@ from photoreal.errors import DataError
 from photoreal.inference.inputs import Input, Reading, open_input
 from tests.datasets.field_pictures import write_fields
 from tests.datasets.films import SIZE, TURNED, frame_times, scene, write_film
-from tests.datasets.helpers import piped
+from tests.datasets.helpers import piped, write_folder
 
 
 class Film:
@@ -158,3 +160,122 @@ def test_frames_are_turned_and_their_pixels_made_square(tmp_path):
     assert np.abs(wide.frames[:, :, ::3].astype(int) - frames[:, :, ::2]).mean() < 4
     raw = VideoSource(tmp_path / 'wide.mkv').read([0], raw=True)[0]
     assert raw.shape == wide.frames.shape[1:] and len({tuple(pixel) for pixel in raw[0]}) <= SIZE[1]  # none were mixed
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mov'])
+def test_a_file_that_ends_with_its_tables_comes_through_a_pipe(tmp_path, suffix):
+    path = write_film(tmp_path / f'in{suffix}', np.random.default_rng(0).integers(0, 256, (20, 96, 96, 3), np.uint8))
+    data = path.read_bytes()
+    assert data.index(b'moov') > 100_000  # beyond what FFmpeg looks at in the beginning
+    assert len(read_alike(path).frames) == 20
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.webp', '.tif', '.bmp'])
+@pytest.mark.parametrize('orientation', [1, 5, 6])
+def test_pictures_come_through_a_pipe(tmp_path, suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f'in{suffix}'
+    Image.fromarray(scene(1)[0]).save(path, **({} if suffix == '.bmp' else dict(exif=exif)))
+    if suffix == '.jpg':  # a motion photo
+        path.write_bytes(path.read_bytes() + b'MotionPhoto_Data' + bytes(5000))
+    wanted = Film(open_input(str(path), Reading()))
+    with piped(tmp_path / 'pipe', path.read_bytes()) as pipe:
+        found = Film(open_input(str(pipe), Reading()))
+    np.testing.assert_array_equal(found.frames, wanted.frames)
+    size = SIZE if orientation == 1 or suffix == '.bmp' else SIZE[::-1]
+    assert wanted.frames.shape == (1, *size, 3)
+
+
+def test_one_picture_after_the_other_comes_through_a_pipe(tmp_path):
+    for suffix in ('.png', '.jpg'):
+        write_folder(tmp_path / suffix, scene(5), suffix)
+        joined(tmp_path / f'in{suffix}s', *sorted((tmp_path / suffix).iterdir()))
+    with piped(tmp_path / 'pipe', (tmp_path / 'in.pngs').read_bytes()) as pipe:
+        np.testing.assert_array_equal(Film(open_input(str(pipe), Reading())).frames, scene(5))
+    film = read_alike(tmp_path / 'in.jpgs')  # a film in MJPEG
+    assert np.abs(film.frames.astype(int) - scene(5)).mean() < 3
+
+
+def test_animated_pictures_are_one_picture_by_any_road(tmp_path):
+    images = [Image.fromarray(frame) for frame in scene(3)]
+    for suffix in ('.png', '.webp'):
+        path = tmp_path / f'in{suffix}'
+        images[0].save(path, save_all=True, append_images=images[1:], duration=100, lossless=True)
+        films = [Film(open_input(str(path), Reading()))]
+        with piped(tmp_path / f'{suffix}.pipe', path.read_bytes()) as pipe:
+            films.append(Film(open_input(str(pipe), Reading())))
+        for film in films:
+            np.testing.assert_array_equal(film.frames, scene(3)[:1])
+            assert 'it holds 3 pictures; the first one is read' in film.notes[0]
+
+
+def write_tracks(path: Path, tracks: dict[int, int]) -> Path:
+    """A film with tracks, red value -> disposition."""
+    with av.open(str(path), 'w') as container:
+        streams = []
+        for disposition in tracks.values():
+            stream = container.add_stream('ffv1', rate=25)
+            stream.height, stream.width, stream.pix_fmt = *SIZE, 'bgr0'
+            stream.disposition = Disposition(disposition)
+            streams.append(stream)
+        for _ in range(3):
+            for red, stream in zip(tracks, streams, strict=True):
+                frame = np.full((*SIZE, 3), (red, 0, 0), np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+def test_of_several_tracks_the_default_one_is_taken(tmp_path):
+    film = read_alike(write_tracks(tmp_path / 'in.mkv', {10: 0, 20: Disposition.default, 30: 0}))
+    assert film.frames[0, 0, 0].tolist() == [20, 0, 0]
+    assert [note[:13] for note in film.notes] == ['video track 0', 'video track 2']
+    film = read_alike(write_tracks(tmp_path / 'none.mkv', {10: 0, 20: 0}))
+    assert film.frames[0, 0, 0].tolist() == [10, 0, 0]
+
+
+def write_cover(path: Path, film: bool) -> Path:
+    """An MP4 with cover art before its video, or with sound instead of a video."""
+    cover = cv2.imencode('.png', np.full((*SIZE, 3), 200, np.uint8))[1].tobytes()
+    with av.open(str(path), 'w') as container:
+        art = container.add_stream('png')
+        art.height, art.width, art.pix_fmt = *SIZE, 'rgb24'
+        art.disposition = Disposition.attached_pic
+        other = container.add_stream('libx264' if film else 'aac', rate=25 if film else 48000)
+        if film:
+            other.height, other.width = SIZE
+        packet = av.Packet(cover)
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = art, 0, 0, True
+        container.mux(packet)
+        if film:
+            for frame in scene(3):
+                container.mux(other.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        else:
+            sound = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), 'fltp', 'stereo')
+            sound.sample_rate = 48000
+            container.mux(other.encode(sound))
+        container.mux(other.encode(None))
+    return path
+
+
+def test_cover_art_is_no_video(tmp_path):
+    film = read_alike(write_cover(tmp_path / 'in.mp4', film=True))
+    assert len(film.frames) == 3 and np.abs(film.frames.astype(int) - scene(3)).mean() < 20
+    assert film.notes == []
+    with pytest.raises(DataError, match='no video stream in the file, only cover art'):
+        open_input(str(write_cover(tmp_path / 'song.mp4', film=False)), Reading())
+
+
+def test_transparency_is_named(tmp_path):
+    frames = np.concatenate([scene(3), np.full((3, *SIZE, 1), 99, np.uint8)], axis=-1)
+    with av.open(str(tmp_path / 'in.mkv'), 'w') as container:
+        stream = container.add_stream('ffv1', rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, 'bgra'
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgba')))
+        container.mux(stream.encode(None))
+    film = read_alike(tmp_path / 'in.mkv')
+    assert film.notes == ['its transparency (alpha) is left out']
+    np.testing.assert_array_equal(film.frames, scene(3))

@@ -1,0 +1,143 @@
+"""Opens whatever comes through a pipe, as the file that it was would be."""
+
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import RawIOBase
+from itertools import chain
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from photoreal.datasets.decoding import DEFAULT_FPS
+from photoreal.datasets.live import EncodedStream, LiveSource
+from photoreal.datasets.pictures import decode_bytes, notes_of_bytes
+from photoreal.datasets.presentation import Presentation
+from photoreal.errors import DataError
+
+_HEAD = 16  # bytes that tell a kind of file from others
+_BOX = struct.Struct('>I4s')  # length and name of a box of MP4 (ISO/IEC 14496-12, 4.2)
+_BEFORE_TABLES = (b'ftyp', b'free', b'skip', b'wide', b'pnot', b'uuid', b'styp')
+_LARGEST_BOX = 1 << 20  # bytes of those
+_WHOLE_PICTURES = (b'II*\0', b'MM\0*', b'BM')  # TIFF and BMP; where one ends cannot be told from what comes
+_PNG_ANIMATION = 37, b'acTL'  # the chunk after the header, where a PNG holds several pictures
+_SEQUENCES = ('jpeg_pipe', 'png_pipe')  # formats of FFmpeg: one picture file after the other
+
+
+class Pipe:
+    """A pipe of which the first bytes can be looked at before they are read.
+
+    Args:
+        raw: Unbuffered, as the lock of a buffer could not be given up by a thread that waits.
+    """
+
+    def __init__(self, raw: RawIOBase) -> None:
+        self._raw, self._seen = raw, b''
+
+    def peek(self, count: int) -> bytes:
+        """The next bytes, fewer at the end."""
+        while len(self._seen) < count and (more := self._raw.read(count - len(self._seen))):
+            self._seen += more
+        return self._seen[:count]
+
+    def read(self, count: int = -1) -> bytes:
+        """Some of the next bytes; none at the end."""
+        if self._seen:
+            given, self._seen = (self._seen, b'') if count < 0 else (self._seen[:count], self._seen[count:])
+            return given if count >= 0 else given + self._raw.read()
+        return self._raw.read(count)
+
+
+def open_pipe(raw: RawIOBase, name: str, audio: bool = False) -> LiveSource:
+    """What comes through a pipe.
+
+    Args:
+        raw: The pipe.
+        name: What to call it in messages.
+        audio: Whether its sound is wanted, too.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    with ExitStack() as stack:
+        source = _open(Pipe(stack.enter_context(raw)), stack, name, audio)
+        source.opened = stack.pop_all()
+    return source
+
+
+def _open(pipe: Pipe, stack: ExitStack, name: str, audio: bool) -> 'PictureStream | EncodedStream':
+    if _is_whole_picture(pipe):
+        return PictureStream(iter([pipe.read()]), name)
+    try:
+        container = av.open(_spooled(pipe, stack, name) if _ends_with_tables(pipe) else pipe)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise DataError(f'{name} cannot be read ({error})') from error
+    if container.format.name in _SEQUENCES:
+        return PictureStream((bytes(packet) for packet in container.demux(video=0) if packet.size), name)
+    return EncodedStream(container, name, audio)
+
+
+class PictureStream(LiveSource):
+    """Picture files, one after the other, read as those of a folder are.
+
+    Args:
+        files: The contents of each.
+        name: What to call the stream in messages.
+
+    Raises:
+        DataError: There is none.
+    """
+
+    def __init__(self, files: Iterator[bytes], name: str) -> None:
+        first = next(files, None)
+        if first is None:
+            raise DataError(f'{name} ended before its first frame')
+        self.name, self.notes = name, notes_of_bytes(first, name)
+        self.presentation = Presentation.of_rate(DEFAULT_FPS)
+        # What has the beginning of another kind lies behind a picture, such as the film of a motion photo.
+        self._files = chain([first], (file for file in files if file[:2] == first[:2]))
+
+    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+        with self.opened:
+            for index, data in enumerate(self._files):
+                try:
+                    pixels = decode_bytes(data, f'{self.name}, frame {index}', raw)[1]
+                except DataError as error:
+                    pixels = error
+                yield index, 1, pixels
+
+
+def _is_whole_picture(pipe: Pipe) -> bool:
+    head = pipe.peek(_HEAD)
+    if head.startswith(b'RIFF'):
+        return head[8:12] == b'WEBP'
+    if head.startswith(b'\x89PNG'):
+        return pipe.peek(_PNG_ANIMATION[0] + 4).endswith(_PNG_ANIMATION[1])
+    return head.startswith(_WHOLE_PICTURES)
+
+
+def _ends_with_tables(pipe: Pipe) -> bool:
+    """Whether what comes is an MP4 or MOV that begins with its samples, and tells only then where each one is."""
+    place = 0
+    while len(header := pipe.peek(place + _HEAD)[place:]) == _HEAD:
+        length, name = _BOX.unpack_from(header)
+        if name == b'mdat':
+            return True
+        if name not in _BEFORE_TABLES or not _BOX.size <= length <= _LARGEST_BOX:
+            return False
+        place += length
+    return False
+
+
+def _spooled(pipe: Pipe, stack: ExitStack, name: str) -> BinaryIO:
+    file = stack.enter_context(tempfile.TemporaryFile())
+    try:
+        shutil.copyfileobj(pipe, file, 1 << 20)
+        file.seek(0)
+    except OSError as error:
+        raise DataError(f'{name} holds an MP4 that can be read from a file alone, and {tempfile.gettempdir()} cannot '
+                        f'hold it ({error.strerror}); name another folder (TMPDIR=...), or send mkv') from error
+    return file
