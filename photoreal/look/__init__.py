@@ -1,6 +1,7 @@
 """The look: one fixed, smooth and invertible change of colours that brings virtual frames to where footage lies."""
 
 from photoreal.look.cube import read_cube, write_cube
+from photoreal.look.fit import fit_look
 from photoreal.look.table import Look
 
-__all__ = ['Look', 'read_cube', 'write_cube']
+__all__ = ['Look', 'fit_look', 'read_cube', 'write_cube']
