@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from photoreal.errors import Interrupted, PhotorealError
+from photoreal.paths import expand_home
 
 EXIT_CODES = {
     0: 'done',
@@ -114,6 +115,7 @@ class ToolParser(argparse.ArgumentParser):
             import argcomplete
             argcomplete.autocomplete(self)
         parsed = super().parse_args(*args, **options)
+        expand_home(vars(parsed))
         for name in ('out', 'html', 'report'):
             path = getattr(parsed, name, None)
             if isinstance(path, str) and '://' in path:

@@ -16,8 +16,23 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from photoreal.errors import ConfigError
+from photoreal.paths import expand_home
 from photoreal.registry import load_plugins, suggest
 from photoreal.validation import accepted_arguments, accepts_component, find_faults
+
+_substitute, _bases = Config._substitute_predefined_vars, Config._get_base_files
+
+
+def _substitute_without_mark(filename: str, temp_config_name: str) -> None:
+    """As MMEngine, but a byte-order mark, which some editors put first, is no part of the program."""
+    _substitute(filename, temp_config_name)
+    copy_of_config = Path(temp_config_name)
+    copy_of_config.write_text(copy_of_config.read_text(encoding='utf-8-sig'), encoding='utf-8')
+
+
+# MMEngine reads a config and those that it inherits by these two, and has no other place to step in.
+Config._substitute_predefined_vars = staticmethod(_substitute_without_mark)
+Config._get_base_files = staticmethod(lambda filename: expand_home(_bases(filename)))
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -30,17 +45,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: No such file, it fails to run, an override names an unknown key, or an installed plugin is broken.
     """
-    path = Path(path)
+    path = expand_home(Path(path))
     if not path.is_file():
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob('*.py')], n=1)
         hint = f"; did you mean '{path.with_name(near[0])}'?" if near else ''
         raise ConfigError(f'no config file {path}{hint}')
     try:
         cfg = _read(path)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f'{path}, or a config that it inherits, cannot be read as UTF-8 ({error}): save it with that '
+                          'encoding') from error
     except Exception as error:  # a config is a program: it may raise anything
         raise ConfigError(f'{path} cannot be loaded: {type(error).__name__}: {error}') from error
     load_plugins()
     apply_overrides(cfg, [parse_override(text) for text in overrides])
+    expand_home(cfg._cfg_dict)
     return cfg
 
 
@@ -56,12 +75,27 @@ def _read(path: Path) -> Config:
 
 def _ancestors(path: Path) -> list[Path]:
     """The files that a config names in ``_base_``, and those that they name."""
-    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+    for node in ast.parse(path.read_text(encoding='utf-8-sig')).body:
         if isinstance(node, ast.Assign) and any(getattr(target, 'id', None) == '_base_' for target in node.targets):
             named = ast.literal_eval(node.value)
-            bases = [path.parent / base for base in ([named] if isinstance(named, str) else named)]
+            bases = [path.parent / expand_home(base) for base in ([named] if isinstance(named, str) else named)]
             return [*bases, *(ancestor for base in bases for ancestor in _ancestors(base))]
     return []
+
+
+def default_work_dir(path: str | Path) -> str:
+    """Where a run of a config goes if nobody says where: below ``work_dirs``, by the config's place and name.
+
+    ``configs/demo.py`` goes to ``work_dirs/demo``, ``street/configs/demo.py`` to ``work_dirs/street/demo``: two configs
+    of one name, below the working directory, have two work dirs.
+    """
+    path = Path(os.path.abspath(path))
+    if path.is_relative_to(Path.cwd()):
+        folders = path.relative_to(Path.cwd()).parent.parts
+    else:  # /home/ann/photoreal/configs/street/demo.py: street, and /home/ann/street/demo.py, too
+        before, _, below = path.parent.as_posix().rpartition('/configs')
+        folders = Path(below.lstrip('/')).parts if before and below[:1] in ('', '/') else path.parent.parts[-1:]
+    return Path('work_dirs', *(folder for folder in folders if folder != 'configs'), path.stem).as_posix()
 
 
 def check_config(cfg: Config) -> None:

@@ -23,6 +23,7 @@ from filelock import FileLock
 from fsspec import AbstractFileSystem
 
 from photoreal.errors import ConfigError, PhotorealError, StorageError
+from photoreal.paths import expand_home
 
 CACHE = 'PHOTOREAL_CACHE'  # the environment variable that says where the cache is
 _URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')  # two letters at least: C:// is no scheme
@@ -127,7 +128,7 @@ def fetch(url: str) -> Path:
     """
     url = url.rstrip('/')
     parts = urlsplit(url)
-    cache = Path(os.environ.get(CACHE) or os.path.expanduser('~/.cache/photoreal'))
+    cache = Path(expand_home(os.environ.get(CACHE) or '~/.cache/photoreal'))
     home = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """What the tools share."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +27,19 @@ def test_results_go_to_a_disk(capsys):
     with pytest.raises(SystemExit, match='2'):
         parser.parse_args(['--out', 's3://bucket/a'])
     assert 'out: found the URL s3://bucket/a; expected a place on a disk' in capsys.readouterr().err
+
+
+def test_home_in_arguments(monkeypatch):
+    """No shell puts it in behind ``=`` or between quotes, and none reads the arguments of a container."""
+    monkeypatch.setenv('HOME', '/home/ann')
+    parser = ToolParser()
+    parser.add_argument('video', nargs='+')
+    parser.add_argument('--out', type=Path)
+    parser.add_argument('--modality', action='append')
+    parser.add_argument('--cfg-options', nargs='+', default=[])
+    parser.add_argument('--note')
+    args = parser.parse_args(['~/a.mp4', 'b~/c.mp4', '--out=~/out', '--modality=labels=~/maps', '--modality', 'depth=~',
+                              '--note=~5 dB', '--cfg-options', 'data_root=~/data', "load_from='~/a.pth'"])
+    assert args.video == ['/home/ann/a.mp4', 'b~/c.mp4'] and args.out == Path('/home/ann/out')
+    assert args.modality == ['labels=/home/ann/maps', 'depth=/home/ann'] and args.note == '~5 dB'
+    assert args.cfg_options == ['data_root=/home/ann/data', "load_from='~/a.pth'"]  # the config reads the quotes

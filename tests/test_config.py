@@ -186,3 +186,33 @@ optim_wrapper = dict(generator=dict(optimizer=dict(type='Adm')))
                   "train_dataloader.batchsize: a DataLoader takes no argument 'batchsize'; did you mean 'batch_size'?",
                   "optim_wrapper.generator.optimizer.type: no optimizer is called 'Adm'; did you mean 'Adam'?"):
         assert fault in message
+
+
+def test_config_as_notepad_saves_it(tiny_config: Path, tmp_path: Path) -> None:
+    """With a byte-order mark, as is what it inherits, and lines that end as they do on Windows."""
+    base = tmp_path / 'base.py'
+    base.write_bytes(b'\xef\xbb\xbf' + tiny_config.read_bytes().replace(b'\n', b'\r\n'))
+    config = tmp_path / 'notepad.py'
+    config.write_bytes("\ufeff_base_ = 'base.py'\r\ndata_root = '/straße'\r\ncrop_size = 32\r\n".encode())
+    cfg = load_config(config)
+    assert cfg.train_dataloader.dataset.crop_size == 32  # passed on, which reads the files once more
+    assert cfg.val_dataloader.dataset.data_root == '/straße'
+    config.write_bytes("_base_ = 'base.py'\n".encode('utf-16'))
+    with pytest.raises(ConfigError, match='cannot be read as UTF-8 .*: save it with that encoding'):
+        load_config(config)
+
+
+def test_home_in_paths(tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    config = tmp_path / 'configs/home.py'
+    config.parent.mkdir()
+    config.write_text(f"_base_ = '~/{tiny_config.name}'\ndata_root = '~/data'\nload_from = '~'\n"
+                      "vis_backends = [dict(type='LocalVisBackend', save_dir='~/curves')]\n"
+                      "custom = ('~no-such-user/a', 'a~b')\n")
+    cfg = load_config('~/configs/home.py', ["default_hooks.mirror={'type': 'MirrorHook', 'url': '~/copy'}"])
+    assert cfg.data_root == cfg.train_dataloader.dataset.data_root == f'{tmp_path}/data'
+    assert cfg.load_from == str(tmp_path) and cfg.vis_backends[0].save_dir == f'{tmp_path}/curves'
+    assert cfg.default_hooks.mirror.url == f'{tmp_path}/copy' and cfg.custom == ('~no-such-user/a', 'a~b')
+    moved = load_config(config, ['data_root=~/elsewhere'])
+    assert [moved[f'{phase}_dataloader'].dataset.data_root for phase in ('train', 'val', 'test')] == [
+        f'{tmp_path}/elsewhere'] * 3

@@ -209,7 +209,7 @@ class FolderSource(FrameSource):
         if not path.is_file():
             return DEFAULT_FPS
         try:
-            fps = json.loads(path.read_text(encoding='utf-8')).get('fps', DEFAULT_FPS)
+            fps = json.loads(path.read_text(encoding='utf-8-sig')).get('fps', DEFAULT_FPS)
         except (ValueError, AttributeError) as error:
             raise DataError(f'{path}: cannot be read ({error}); expected JSON such as {{"fps": 25}}') from error
         if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < float('inf'):

@@ -240,7 +240,7 @@ def _read_done(final: Path, recipe: Recipe, configs: Mapping[str, Any]) -> dict[
 def _read_json(path: Path) -> Any:
     """What a JSON file holds; None where there is none, or one that is damaged."""
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        return json.loads(path.read_text(encoding='utf-8-sig'))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 

@@ -24,7 +24,7 @@ def read_config(path: Path) -> dict[str, str]:
         DataError: It is no Python.
     """
     try:
-        module = ast.parse(path.read_text(encoding='utf-8'))
+        module = ast.parse(path.read_text(encoding='utf-8-sig'))
     except (SyntaxError, ValueError) as error:
         raise DataError(f'{path}: cannot be parsed ({error}); expected the config that a run has saved; '
                         'remove it, or copy it anew') from error
