@@ -23,8 +23,8 @@ install: $(VENV)/.installed  ## Make .venv with photoreal and what it needs, and
 test: $(VENV)/.tests  ## Run the tests (PYTEST_ARGS="-m ''" adds the slow ones)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q --numprocesses auto --maxprocesses 8 --durations 10 $(PYTEST_ARGS)
 
-demo: sample  ## Train on the sample, test, and leave pictures, videos and a table in work_dirs/demo
-	$(PY) tools/train.py configs/demo.py --work-dir $(DEMO)
+demo: sample  ## Train on the sample, test, and leave pictures, videos and a table in work_dirs/demo (again: goes on)
+	$(PY) tools/train.py configs/demo.py --work-dir $(DEMO) --resume
 	$(PY) tools/test.py configs/demo.py --checkpoint $(DEMO)/latest.pth --out $(DEMO)/test
 	@echo
 	@echo 'Trained in:      $(DEMO) (log, config, TensorBoard, checkpoints)'

@@ -69,8 +69,8 @@ def train(data: Path, out: Path, overrides: list[str], iters: int, seed: int) ->
     """Train a setting in a process of its own, as a user would."""
     options = [*overrides, f'data_root={data}', f'seed={seed}', f'train_cfg.max_iters={iters}',
                f'param_scheduler.0.T_max={iters}', f'train_cfg.val_interval={iters}']
-    subprocess.run([sys.executable, str(ROOT / 'tools/train.py'), str(CONFIG), '--work-dir', str(out), '--amp',
-                    '--cfg-options', *options], check=True)
+    subprocess.run([sys.executable, str(ROOT / 'tools/train.py'), str(CONFIG), '--work-dir', str(out), '--resume',
+                    '--amp', '--cfg-options', *options], check=True)
 
 
 def test(data: Path, out: Path, overrides: list[str]) -> dict:

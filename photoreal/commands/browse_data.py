@@ -18,7 +18,7 @@ def parse_args() -> argparse.Namespace:
                         help='override keys of the config; an unknown key is an error')
     where = parser.add_mutually_exclusive_group()
     where.add_argument('--out', metavar='DIR', help='where a PNG for each clip goes '
-                                                    '(default: work_dirs/<config name>/clips)')
+                                                    '(default: clips/ in the work dir of the config)')
     where.add_argument('--html', nargs='?', const='clips.html', metavar='PAGE',
                        help='write one page instead (default name: %(const)s)')
     parser.add_argument('--clips', type=int, default=8, metavar='N', help='how many (default: %(default)s)')
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from photoreal.config import check_config, load_config
+    from photoreal.config import check_config, default_work_dir, load_config
     cfg = load_config(args.config, args.cfg_options)
     check_config(cfg)
 
@@ -43,6 +43,6 @@ def main() -> None:
         write_page(args.html, views, f'Training clips of {args.config}')
         print(f'page: {args.html}')
     else:
-        out = Path(args.out or Path('work_dirs') / Path(args.config).stem / 'clips')
+        out = Path(args.out or Path(default_work_dir(args.config), 'clips'))
         for path in write_pictures(out, views):
             print(path)

@@ -19,8 +19,8 @@ def parse_args() -> argparse.Namespace:
     what.add_argument('--compare', nargs=2, metavar=('A', 'B'),
                       help='differences of two checkpoints, or of two output folders of earlier tests')
     parser.add_argument('--out', help='where predictions go (default: a folder test/ beside the checkpoint; '
-                                      'of a URL: work_dirs/<config name>/test; of a comparison: '
-                                      'work_dirs/comparison)')
+                                      "of a URL: in the config's work dir; of a comparison: "
+                                      'work_dirs/comparison); an earlier test there is replaced')
     parser.add_argument('--domains', nargs='+', choices=['real', 'virtual'], help="only these (default: the config's)")
     args = parser.parse_args()
     if args.compare and args.launcher != 'none':
@@ -33,7 +33,8 @@ def output_folder(args: argparse.Namespace) -> Path:
         return Path(args.out or 'work_dirs/comparison')
     from photoreal.storage import is_url
     if is_url(args.checkpoint):
-        return Path('work_dirs') / Path(args.config).stem / 'test'
+        from photoreal.config import default_work_dir
+        return Path(default_work_dir(args.config), 'test')
     checkpoint = Path(args.checkpoint)
     return (checkpoint if checkpoint.is_dir() else checkpoint.parent) / 'test'
 

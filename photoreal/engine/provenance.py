@@ -56,9 +56,20 @@ def describe_start(cfg: Config, seed: int, datasets: Mapping[str, Dataset]) -> d
 
 def note_start(work_dir: str | os.PathLike, start: dict[str, Any]) -> None:
     """Add a start to the list in ``<work_dir>/run.json``: a run that was resumed has several."""
-    path = Path(work_dir) / FILE
-    before = json.loads(path.read_text(encoding='utf-8'))['starts'] if path.is_file() else []
-    write_json(path, {'starts': [*before, start]})
+    write_json(Path(work_dir) / FILE, {'starts': [*_starts(work_dir), start]})
+
+
+def last_start(work_dir: str | os.PathLike) -> dict[str, Any] | None:
+    """The newest start that ``run.json`` tells of, if there is one."""
+    return next(reversed(_starts(work_dir)), None)
+
+
+def _starts(work_dir: str | os.PathLike) -> list[dict[str, Any]]:
+    """None where the file is missing, or a power failure has damaged it."""
+    try:
+        return json.loads((Path(work_dir) / FILE).read_text(encoding='utf-8'))['starts']
+    except (FileNotFoundError, ValueError, KeyError):
+        return []
 
 
 def fingerprints(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,6 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_world_size, is_main_process
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
 
@@ -32,8 +31,9 @@ from photoreal.engine.console import is_news
 from photoreal.engine.distributed import start_processes
 from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.mirror import copy_of, mirror_of
+from photoreal.engine.occupancy import Earlier, check_free, check_test_folder, remove_run, remove_test, sole_use
 from photoreal.engine.optim import lengthen_schedule
-from photoreal.engine.preflight import build_parts, loader_config
+from photoreal.engine.preflight import Parts, build_parts, loader_config
 from photoreal.engine.provenance import changes, check_alike, describe_start, note_start
 from photoreal.engine.resume import (
     gather_random_states,
@@ -43,6 +43,7 @@ from photoreal.engine.resume import (
     restore_own_random_states,
     settle_vector_math,
 )
+from photoreal.engine.summary import by_video, summary
 from photoreal.errors import CheckpointError, Interrupted
 from photoreal.storage import exists, is_url
 from photoreal.validation import domains_of, runner_arguments
@@ -180,9 +181,17 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
         phases: What will be run, some of 'train', 'val' and 'test': their data is built and checked first, together
             with everything else that can be wrong, and only then work_dir is made.
     """
+    return _assemble(cfg, phases, _prepare(cfg, phases))
+
+
+def _prepare(cfg: Config, phases: Sequence[str]) -> Parts:
+    """Find out all that can be wrong, and write nothing."""
     _start_processes(cfg)
     settle_vector_math()
-    parts = build_parts(cfg, phases)
+    return build_parts(cfg, phases)
+
+
+def _assemble(cfg: Config, phases: Sequence[str], parts: Parts) -> VideoRunner:
     cfg = copy.deepcopy(cfg)
     sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}
     sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}
@@ -247,14 +256,30 @@ def choose_domains(cfg: Config, domains: Sequence[str]) -> None:
     cfg.test_evaluator = [metric for metric in metrics if domains_of(metric) <= set(domains)]
 
 
-def train(cfg: Config) -> VideoRunner:
+def train(cfg: Config, earlier: Earlier = 'keep') -> VideoRunner:
     """Train as the config says; returns the runner when done.
 
+    Args:
+        cfg: A checked config.
+        earlier: What becomes of a run that the work dir holds already: 'keep' is an error that names the ways out,
+            'continue' leaves it, as :func:`resume_from` has set the config, 'replace' removes it.
+
     Raises:
+        ConfigError: There is such a run, or another program is at work in the work dir.
         CheckpointError: There is no room for a checkpoint, or for anything else that is written.
         Interrupted: A signal has stopped the run, which was saved.
     """
-    runner = build_runner(cfg, ('train', 'val'))
+    _start_processes(cfg)
+    with sole_use(cfg.work_dir):
+        check_free(cfg, earlier)
+        parts = _prepare(cfg, ('train', 'val'))
+        if earlier == 'replace':
+            remove_run(cfg.work_dir)
+        return _train(cfg, parts)
+
+
+def _train(cfg: Config, parts: Parts) -> VideoRunner:
+    runner = _assemble(cfg, ('train', 'val'), parts)
     try:
         if is_main_process():
             note_start(cfg.work_dir, runner.start)
@@ -274,6 +299,8 @@ def train(cfg: Config) -> VideoRunner:
 def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, Any]:
     """Predict every video of the test dataset, write predictions, videos and ``metrics.json``.
 
+    They take the place of an earlier test's.
+
     Args:
         cfg: A checked config.
         checkpoint: Weights to use: a file, a folder with ``latest.pth``, or a URL of either.
@@ -282,10 +309,22 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
 
     Returns:
         What metrics.json holds: what :func:`summary` returns, 'checkpoint' and 'config'.
+
+    Raises:
+        ConfigError: ``out_dir`` is the work dir of a run, holds what no test has written, or is in use.
     """
     cfg.load_from = checkpoint if is_url(checkpoint) else str(find_checkpoint(checkpoint))
     cfg.resume = False
-    runner = build_runner(cfg, ('test',))
+    _start_processes(cfg)
+    with sole_use(out_dir):
+        check_test_folder(out_dir)
+        parts = _prepare(cfg, ('test',))
+        remove_test(out_dir)
+        return _test(cfg, parts, out_dir)
+
+
+def _test(cfg: Config, parts: Parts, out_dir: str | Path) -> dict[str, Any]:
+    runner = _assemble(cfg, ('test',), parts)
     writer = PredictionWriterHook(str(out_dir))
     runner.register_hook(writer)
     try:
@@ -299,52 +338,6 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
         write_json(Path(out_dir) / 'frames.json', by_video(metrics, 'per_frame'))
         write_json(Path(out_dir) / 'metrics.json', report)
     return report
-
-
-def summary(metrics: Sequence[BaseMetric], mean: dict[str, Any]) -> dict[str, Any]:
-    """All numbers of an evaluation.
-
-    Args:
-        metrics: The metrics, after it.
-        mean: Its results.
-
-    Returns:
-        'mean' (``<prefix>/<name>`` -> mean over videos of the means over their frames), 'mean_over_frames' (the same
-        -> mean over all frames), 'videos' (``<domain>/<video>`` -> name -> value) and 'distribution' (what is compared
-        with real video -> name -> value); in both what a metric with another than its default prefix has measured is
-        called ``<prefix>/<name>`` and ``<prefix>/<row>``. 'higher_is_better' and 'neutral' are names without prefix;
-        of all others less is better.
-    """
-    return {'mean': {key: float(value) for key, value in mean.items()},
-            'mean_over_frames': {f'{metric.prefix}/{name}': value for metric in metrics
-                                 for name, value in getattr(metric, 'mean_over_frames', {}).items()},
-            'videos': by_video(metrics, 'per_video'),
-            'distribution': {_own_name(metric, row): values for metric in metrics
-                             for row, values in getattr(metric, 'rows', {}).items()},
-            'higher_is_better': sorted(frozenset().union(*(metric.higher_is_better for metric in metrics))),
-            'neutral': sorted(frozenset().union(*(getattr(metric, 'neutral', ()) for metric in metrics)))}
-
-
-def by_video(metrics: Iterable[BaseMetric], values_of: str) -> dict[str, dict[str, Any]]:
-    """Join what several metrics say of the same videos.
-
-    Args:
-        metrics: The metrics, after an evaluation.
-        values_of: ``per_video`` or ``per_frame``.
-
-    Returns:
-        ``<domain>/<video>`` -> name -> value or values; see :func:`summary` for the names.
-    """
-    videos: dict[str, dict[str, Any]] = {}
-    for metric in metrics:
-        for video, values in getattr(metric, values_of).items():
-            videos.setdefault(video, {}).update({_own_name(metric, name): value for name, value in values.items()})
-    return videos
-
-
-def _own_name(metric: BaseMetric, name: str) -> str:
-    """A name that no other metric uses, as prefixes tell metrics of the same names apart."""
-    return name if metric.prefix == metric.default_prefix else f'{metric.prefix}/{name}'
 
 
 def dry_run(cfg: Config) -> str:

@@ -15,7 +15,7 @@ from photoreal.datasets.sources import FolderSource
 from photoreal.datasets.streams import StreamDataset
 from photoreal.datasets.writers import write_json
 from photoreal.engine import runner
-from photoreal.engine.runner import by_video
+from photoreal.engine.summary import by_video
 from photoreal.errors import DataError
 from photoreal.metrics import VideoMetric
 from photoreal.metrics.base import DOMAINS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photoreal.config import load_config
+from photoreal.config import default_work_dir, load_config
 from photoreal.datasets.pack import pack
 from photoreal.datasets.sources import open_source
 from photoreal.datasets.video_writers import VideoWriter
@@ -80,6 +80,9 @@ class Sandbox:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             self._provide(tool, arguments)
+            if tool == 'train' and '--resume' not in arguments:  # another command's run would not be written over
+                named = arguments[arguments.index('--work-dir') + 1] if '--work-dir' in arguments else None
+                shutil.rmtree(named or default_work_dir(arguments[0]), ignore_errors=True)
             return tiny.run(tool, *shortened(tool, arguments))
 
     def _provide(self, tool: str, arguments: list[str]) -> None:

@@ -204,7 +204,7 @@ def test_two_nodes_without_a_disk_in_common(trained: Run, tmp_path: Path) -> Non
 def test_start_on_what_another_run_has_left_is_warned_of(config: Path, bucket: fsspec.AbstractFileSystem,
                                                          tmp_path: Path) -> None:
     bucket.pipe_file('/bucket/run/latest.pth', b'of another')
-    ended = train(config, tmp_path / 'run', iterations=2)
+    ended = train(config, tmp_path / 'run', '--overwrite', iterations=2)
     assert ended.code == 0 and 'latest.pth is of another run, or another start of this one, and will be' in ended.out
     bucket.pipe_file('/bucket/run/best.pth', b'torn')
     shutil.rmtree(tmp_path / 'run')

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.evaluator import Evaluator
 
-from photoreal.engine.runner import by_video, summary
+from photoreal.engine.summary import by_video, summary
 from photoreal.report import table
 from photoreal.reporting.compare import compare
 

@@ -209,7 +209,7 @@ def test_wrong_usage_has_code_2(tiny_config: Path) -> None:
 def test_fault_of_the_program_keeps_its_traceback(tiny_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from photoreal.engine import runner
 
-    def broken(cfg: object) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError('a bug')
 
     monkeypatch.setattr(runner, 'train', broken)
