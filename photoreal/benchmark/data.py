@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, default_collate
 
 from photoreal.datasets.clips import ClipDataset
 from photoreal.engine.preflight import build_parts, loader_config
+from photoreal.engine.workers import workers_explained
 from photoreal.errors import ConfigError
 from photoreal.registry import DATASETS
 
@@ -104,11 +105,12 @@ def measure_data(cfg: Config, *, clips: int = 32, batches: int = 8, steps: int =
 def time_loader(loader: DataLoader, batches: int) -> float:
     """Clips a second. The start of the workers and what they prefetched do not count."""
     ahead = loader.num_workers * (loader.prefetch_factor or 0)
-    iterator = iter(loader)
-    for _ in islice(iterator, 1 + ahead):
-        pass
-    start = time.perf_counter()
-    count = sum(1 for _ in islice(iterator, batches))
+    with workers_explained(('train',)):
+        iterator = iter(loader)
+        for _ in islice(iterator, 1 + ahead):
+            pass
+        start = time.perf_counter()
+        count = sum(1 for _ in islice(iterator, batches))
     return count * loader.batch_size / (time.perf_counter() - start)
 
 

@@ -44,6 +44,7 @@ from photoreal.engine.resume import (
     settle_vector_math,
 )
 from photoreal.engine.summary import by_video, summary
+from photoreal.engine.workers import workers_explained
 from photoreal.errors import CheckpointError, Interrupted
 from photoreal.storage import exists, is_url
 from photoreal.validation import domains_of, runner_arguments
@@ -267,6 +268,7 @@ def train(cfg: Config, earlier: Earlier = 'keep') -> VideoRunner:
     Raises:
         ConfigError: There is such a run, or another program is at work in the work dir.
         CheckpointError: There is no room for a checkpoint, or for anything else that is written.
+        DataError: A process that loads data has died.
         Interrupted: A signal has stopped the run, which was saved.
     """
     _start_processes(cfg)
@@ -283,7 +285,8 @@ def _train(cfg: Config, parts: Parts) -> VideoRunner:
     try:
         if is_main_process():
             note_start(cfg.work_dir, runner.start)
-        runner.train()
+        with workers_explained(('train', 'val')):
+            runner.train()
     except OSError as error:
         if error.errno not in FULL_DISK:
             raise
@@ -328,7 +331,8 @@ def _test(cfg: Config, parts: Parts, out_dir: str | Path) -> dict[str, Any]:
     writer = PredictionWriterHook(str(out_dir))
     runner.register_hook(writer)
     try:
-        mean = runner.test()
+        with workers_explained(('test',)):
+            mean = runner.test()
     except BaseException as error:
         writer.abort(error)
         raise
