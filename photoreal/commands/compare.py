@@ -30,6 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--frames', type=int, default=40, help='frames of each video to cut patches of (default: 40)')
     parser.add_argument('--crops', type=int, default=4, help='patches of each frame (default: 4)')
     parser.add_argument('--patch', type=int, default=128, help='width and height of a patch (default: 128)')
+    parser.add_argument('--first', type=int, metavar='N', help='look at no more than the first N frames of the render')
     parser.add_argument('--out', help='write all values as JSON to this file')
     return parser.parse_args()
 
@@ -37,7 +38,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from photoreal.judging.compare import compare_videos
-    from photoreal.judging.table import ENCODERS
+    from photoreal.judging.table import USUAL
     print(compare_videos(args.predictions, args.render, args.real, render_labels=args.render_labels,
-                         held_out=args.held_out, encoders=args.encoder or list(ENCODERS), frames=args.frames,
-                         crops=args.crops, side=args.patch, out=args.out))
+                         held_out=args.held_out, encoders=args.encoder or USUAL, frames=args.frames,
+                         crops=args.crops, side=args.patch, first=args.first, out=args.out))

@@ -17,7 +17,7 @@ HELD_OUT_PART = 1 / 3  # of the real videos, where no others are named
 def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: Sequence[str | os.PathLike], *,
                    render_labels: str | os.PathLike | None = None, held_out: Sequence[str | os.PathLike] | None = None,
                    encoders: Sequence[str] = ('squeezenet',), frames: int = 40, crops: int = 4, side: int = 128,
-                   out: str | os.PathLike | None = None) -> str:
+                   first: int | None = None, out: str | os.PathLike | None = None) -> str:
     """Measure predictions of one render side by side.
 
     Args:
@@ -30,6 +30,7 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
         frames: Frames of each video that patches are cut of.
         crops: Patches of each frame.
         side: Width and height of a patch.
+        first: So many frames of the render and of predictions count; None: all.
         out: JSON file for all values; None: none is written.
 
     Returns:
@@ -40,7 +41,7 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
         DataError: Videos cannot be read, or do not fit each other.
         CheckpointError: No encoder can be had.
     """
-    named = open_named(predictions)
+    named = {name: [video.first(first) for video in videos] for name, videos in open_named(predictions).items()}
     real_videos = [open_footage(path) for path in real]
     if held_out is None:
         split = [video.split(1 - HELD_OUT_PART) for video in real_videos]
@@ -49,8 +50,8 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
         others = [open_footage(path) for path in held_out]
     if render_labels is None and Path(render, 'segmentation').is_dir():
         render_labels = Path(render, 'segmentation')
-    labels = open_footage(render_labels) if render_labels else None
-    setting = Setting(open_footage(render), real_videos, others, labels, frames, crops, side)
+    labels = open_footage(render_labels).first(first) if render_labels else None
+    setting = Setting(open_footage(render).first(first), real_videos, others, labels, frames, crops, side)
     rows = measure_rows(setting, named, encoders, _say)
     if out is not None:
         write_json(out, {row.name: {'values': {key: asdict(value) for key, value in row.values.items()},

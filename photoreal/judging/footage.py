@@ -45,6 +45,11 @@ class Footage:
     def __iter__(self) -> Iterator[np.ndarray]:
         return map(self.read, range(len(self)))
 
+    def first(self, count: int | None) -> 'Footage':
+        """The first so many frames, or all there are; None: all."""
+        stop = self.stop if count is None else min(self.stop, self.start + count)
+        return Footage(self.source, self.start, stop, self.tables)
+
     def split(self, part: float) -> tuple['Footage', 'Footage']:
         """The first ``part`` of the frames, 0 to 1, and the rest."""
         middle = self.start + round(len(self) * part)

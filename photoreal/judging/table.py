@@ -35,7 +35,9 @@ ENCODERS = {
     'squeezenet': {'type': 'SqueezeNetExtractor'},
     'efficientnet': {'type': 'EfficientNetLiteExtractor'},
     'vgg16': {'type': 'HEDExtractor'},
+    'vgg16_fine': {'type': 'HEDExtractor', 'layer': 'relu3_3'},
 }
+USUAL = ('squeezenet', 'efficientnet', 'vgg16')
 DISTANCES = {'kid': kid, 'sw': sliced_wasserstein}
 RENDER, HELD_OUT = 'render', 'real, held out'
 BASELINES = {'Reinhard colour transfer': reinhard_tables, 'Lab histogram matching': matching_tables}

@@ -70,6 +70,15 @@ def test_rows_and_values(places, tmp_path):
     assert '(sd ' in ended.out and 'hue °, vehicles' in ended.out
 
 
+def test_a_prediction_of_the_first_frames_alone(places, tmp_path):
+    write(tmp_path / 'half', scene(0, (250, 40, 40))[:3])
+    ended = compare(places, f'half={tmp_path}/half', '--first', 3, '--out', tmp_path / 'table.json')
+    assert ended.code == 0, ended.err
+    rows = json.loads((tmp_path / 'table.json').read_text())
+    assert rows['half']['values']['warp_error'] == rows['render']['values']['warp_error']
+    assert rows['half']['values']['kid squeezenet'] == rows['render']['values']['kid squeezenet']
+
+
 def test_other_real_frames_can_be_held_out(places, tmp_path):
     out = tmp_path / 'table.json'
     assert compare(places, '--held-out', places / 'render', '--out', out).code == 0
