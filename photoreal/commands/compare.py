@@ -15,7 +15,8 @@ from photoreal.cli import ToolParser
 def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_argument('predictions', nargs='*', metavar='NAME=VIDEO',
-                        help='a folder of frames, a video file, or the output of a test')
+                        help='a folder of frames, a video file, the output of a test, or a look (.cube), which is '
+                             'applied to the render')
     parser.add_argument('--render', required=True, metavar='VIDEO', help='the virtual video that they were made of')
     parser.add_argument('--render-labels', metavar='DIR',
                         help="label maps of the render, Cityscapes' trainIds (default: segmentation/ in --render)")

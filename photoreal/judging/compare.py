@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from photoreal.datasets.writers import write_json
 from photoreal.errors import ConfigError
 from photoreal.judging.footage import Footage, open_footage
 from photoreal.judging.table import Setting, as_markdown, measure_rows
+from photoreal.look import Look
 
 HELD_OUT_PART = 1 / 3  # of the real videos, where no others are named
 
@@ -21,7 +22,8 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
     """Measure predictions of one render side by side.
 
     Args:
-        predictions: ``NAME=VIDEO`` each; see :func:`~photoreal.judging.footage.open_footage` for what a video is.
+        predictions: ``NAME=VIDEO`` each; see :func:`~photoreal.judging.footage.open_footage` for what a video is; a
+            look, ``NAME=look.cube``, is applied to the render.
         render: The video that they were made of.
         real: Real videos to compare with.
         render_labels: Label maps of the render; None: ``segmentation/`` in it, if it is there.
@@ -41,7 +43,8 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
         DataError: Videos cannot be read, or do not fit each other.
         CheckpointError: No encoder can be had.
     """
-    named = {name: [video.first(first) for video in videos] for name, videos in open_named(predictions).items()}
+    source = open_footage(render)
+    named = {name: [video.first(first) for video in videos] for name, videos in open_named(predictions, source).items()}
     real_videos = [open_footage(path) for path in real]
     if held_out is None:
         split = [video.split(1 - HELD_OUT_PART) for video in real_videos]
@@ -51,7 +54,7 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
     if render_labels is None and Path(render, 'segmentation').is_dir():
         render_labels = Path(render, 'segmentation')
     labels = open_footage(render_labels).first(first) if render_labels else None
-    setting = Setting(open_footage(render).first(first), real_videos, others, labels, frames, crops, side)
+    setting = Setting(source.first(first), real_videos, others, labels, frames, crops, side)
     rows = measure_rows(setting, named, encoders, _say)
     if out is not None:
         write_json(out, {row.name: {'values': {key: asdict(value) for key, value in row.values.items()},
@@ -59,19 +62,27 @@ def compare_videos(predictions: Sequence[str], render: str | os.PathLike, real: 
     return as_markdown(rows, encoders)
 
 
-def open_named(texts: Sequence[str]) -> dict[str, list[Footage]]:
+def open_named(texts: Sequence[str], render: Footage | None = None) -> dict[str, list[Footage]]:
     """``NAME=VIDEO`` each -> name -> its videos, in order.
+
+    Args:
+        texts: What to open.
+        render: The video that a look is applied to, where ``VIDEO`` is a ``.cube`` file.
 
     Raises:
         ConfigError: One has no name.
-        DataError: A video cannot be opened.
+        DataError: A video or look cannot be opened.
     """
     named: dict[str, list[Footage]] = {}
     for text in texts:
         name, equals, path = text.partition('=')
         if not (name and equals and path):
             raise ConfigError(f"found '{text}'; expected NAME=VIDEO, such as ours=work_dirs/drive/test")
-        named.setdefault(name, []).append(open_footage(path))
+        if render is not None and Path(path).suffix.lower() == '.cube':
+            video = replace(render, change=Look.load(path).apply)
+        else:
+            video = open_footage(path)
+        named.setdefault(name, []).append(video)
     return named
 
 

@@ -1,14 +1,13 @@
 """Frames to be judged: folders of pictures, video files, videos of a data set, outputs of a test."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from photoreal.colour import apply_tables
 from photoreal.datasets.sources import IMAGE_SUFFIXES, FolderSource, FrameSource, VideoSource, open_source, visible
 from photoreal.errors import DataError
 
@@ -21,13 +20,13 @@ class Footage:
         source: The whole video.
         start: Its first frame that counts.
         stop: The frame after the last one that counts.
-        tables: Tables of :func:`photoreal.colour.apply_tables` that its colours are changed by; None: as they are.
+        change: What is done to each frame (H, W, 3) uint8, whose size stays; None: nothing.
     """
 
     source: FrameSource
     start: int
     stop: int
-    tables: np.ndarray | None = None
+    change: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -40,7 +39,7 @@ class Footage:
     def read(self, index: int) -> np.ndarray:
         """A frame, (H, W, 3) uint8 RGB."""
         frame = self.source.read([self.start + index])[0]
-        return frame if self.tables is None else apply_tables(frame, self.tables)
+        return frame if self.change is None else self.change(frame)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return map(self.read, range(len(self)))
@@ -48,17 +47,12 @@ class Footage:
     def first(self, count: int | None) -> 'Footage':
         """The first so many frames, or all there are; None: all."""
         stop = self.stop if count is None else min(self.stop, self.start + count)
-        return Footage(self.source, self.start, stop, self.tables)
+        return replace(self, stop=stop)
 
     def split(self, part: float) -> tuple['Footage', 'Footage']:
         """The first ``part`` of the frames, 0 to 1, and the rest."""
         middle = self.start + round(len(self) * part)
-        return (Footage(self.source, self.start, middle, self.tables),
-                Footage(self.source, middle, self.stop, self.tables))
-
-    def translated(self, tables: np.ndarray) -> 'Footage':
-        """The same frames, their colours changed."""
-        return Footage(self.source, self.start, self.stop, tables)
+        return replace(self, stop=middle), replace(self, start=middle)
 
 
 def open_footage(path: str | os.PathLike) -> Footage:

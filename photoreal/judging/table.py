@@ -3,7 +3,8 @@
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import fmean, stdev
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.logging import print_log
 
-from photoreal.colour import lab_histogram, matching_tables, reinhard_tables
+from photoreal.colour import apply_tables, lab_histogram, matching_tables, reinhard_tables
 from photoreal.errors import CheckpointError, ConfigError, DataError
 from photoreal.judging.footage import Footage
 from photoreal.judging.patches import (
@@ -101,7 +102,8 @@ def measure_rows(setting: Setting, predictions: Mapping[str, Sequence[Footage]],
     _check(setting, predictions)
     colours, wanted = (_histogram(footages) for footages in ([setting.render], setting.real))
     rows = {RENDER: [setting.render]}
-    rows |= {name: [setting.render.translated(make(colours, wanted))] for name, make in BASELINES.items()}
+    rows |= {name: [replace(setting.render, change=partial(apply_tables, tables=make(colours, wanted)))]
+             for name, make in BASELINES.items()}
     rows |= predictions
     found: dict[str, list[dict[str, Value]]] = {name: [{} for _ in videos] for name, videos in rows.items()}
     found[HELD_OUT] = [{}]

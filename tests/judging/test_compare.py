@@ -10,6 +10,7 @@ from photoreal.datasets.video_writers import VideoWriter
 from photoreal.datasets.writers import write_image
 from photoreal.errors import DataError
 from photoreal.judging.footage import open_footage
+from photoreal.look import Look
 from tests import tiny
 
 HEIGHT, WIDTH, LENGTH = 48, 80, 6
@@ -77,6 +78,15 @@ def test_a_prediction_of_the_first_frames_alone(places, tmp_path):
     rows = json.loads((tmp_path / 'table.json').read_text())
     assert rows['half']['values']['warp_error'] == rows['render']['values']['warp_error']
     assert rows['half']['values']['kid squeezenet'] == rows['render']['values']['kid squeezenet']
+
+
+def test_a_look_is_a_row_of_the_render(places, tmp_path):
+    Look.from_function(lambda rgb: rgb[..., [1, 0, 2]]).save(tmp_path / 'swap.cube')
+    ended = compare(places, f'look={tmp_path}/swap.cube', f'good={places}/good', '--out', tmp_path / 'table.json')
+    assert ended.code == 0, ended.err
+    rows = json.loads((tmp_path / 'table.json').read_text())
+    assert rows['look']['values']['hue']['value'] == pytest.approx(rows['good']['values']['hue']['value'], abs=1)
+    assert rows['look']['values']['hue_vehicles']['value'] > 60
 
 
 def test_other_real_frames_can_be_held_out(places, tmp_path):
