@@ -1,7 +1,7 @@
 """What bfloat16 gains on this CPU, under each instruction set that it can pretend to stop at.
 
     python benchmarks/precision.py
-    python benchmarks/precision.py --sets AVX2 DEFAULT --json precision.json
+    python benchmarks/precision.py --sets AVX2 AVX512_CORE_BF16 --json precision.json
 
 float32 and bfloat16 take turns within a process; the quickest of each counts, in processor time and on one thread, so
 that a busy machine does little to it. Steps are those of generators with initial weights, at 160x90; the training is of
@@ -33,8 +33,8 @@ from photoreal.testing.networks import moving_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = torch.device('cpu')
-SETS = {'AVX2': 'avx2', 'AVX512_CORE': 'avx512', 'AVX512_CORE_BF16': 'avx512', 'AVX512_CORE_AMX': 'avx512',
-        'DEFAULT': 'default'}  # oneDNN's name -> ATen's
+SETS = {'AVX2': 'avx2', 'AVX512_CORE': 'avx512', 'AVX512_CORE_BF16': 'avx512', 'AVX512_CORE_AMX': 'avx512'}
+# oneDNN's name -> ATen's; a processor that lacks one uses the best that it has.
 HEIGHT, WIDTH = 90, 160  # of frames: without instructions for it bfloat16 takes long
 STEPS = {'FRNet': 'tecogan_multimodal', 'small': 'realtime_small', 'nano': 'realtime_nano'}
 

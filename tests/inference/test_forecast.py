@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import torch
 from photoreal.bundle import TrainedModel, load_untrained
 from photoreal.inference import VideoEnhancer
 from photoreal.inference.forecast import forecast, step_bytes
+from photoreal.modalities import Modality
 from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import Generator
 from tests import tiny
@@ -52,6 +54,25 @@ class Known(Generator):
         raise NotImplementedError
 
 
+class Late(Modality):
+    """Takes a second for its first frame, as one does that imports a library then."""
+
+    channels = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready = False
+
+    def compute(self, frames, **params):
+        if not self.ready:
+            time.sleep(1)
+        self.ready = True
+        return frames[..., :1]
+
+    def encode(self, x):
+        return x.float() / 255
+
+
 def enhancer_of(generator: Generator) -> VideoEnhancer:
     preprocessor = ClipPreprocessor(dict(blur=dict(type='Blur'), edges=dict(type='Edges')), 'blur')
     return VideoEnhancer(TrainedModel(generator, preprocessor, {}), 'cpu', 'fp32')
@@ -73,6 +94,12 @@ def test_memory_follows_the_size_and_speed_is_measured():
     assert small.rate > large.rate > 0
     assert small.fits and small.tile is None
     assert str(small).startswith('96x64, fp32: about ') and 'frames/s on this device (cpu)' in str(small)
+
+
+def test_what_a_modality_sets_up_at_its_first_frame_does_not_count():
+    preprocessor = ClipPreprocessor(dict(blur=dict(type='Blur'), late=Late()), 'blur')
+    enhancer = VideoEnhancer(TrainedModel(Known(), preprocessor, {}), 'cpu', 'fp32')
+    assert forecast(enhancer, 64, 96).rate > 1.1
 
 
 def test_what_does_not_fit_is_told_with_a_tile_that_does(monkeypatch):
