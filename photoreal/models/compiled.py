@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch._inductor import config as inductor_config
 
 from photoreal.models.generators import Generator, State
 from photoreal.models.regions import check_compiler
@@ -36,6 +35,7 @@ class CompiledGenerator:
 
     def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """As :meth:`photoreal.models.generators.base.Generator.step`, to float32 rounding."""
+        from torch._inductor import config  # takes half a second the first time
         # As an option of torch.compile it would come too late: the tracer asks for it as well.
-        with inductor_config.patch(freezing=True):
+        with config.patch(freezing=True):
             return self._step(condition, state)
