@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -36,14 +37,13 @@ def workers_explained(phases: Sequence[str]) -> Iterator[None]:
 
 def _reason(error: RuntimeError | OSError) -> str | None:
     """What failed, and a way out; None: it was not the workers."""
-    text, number = '\n'.join(_causes(error)), getattr(error, 'errno', None)
+    text, number = '\n'.join(_causes(error)), error.errno if _is_of_a_start(error) else None
     died = max(_DIED.finditer(text), key=lambda found: found['signal'] or '', default=None)
     if 'Too many open files' in text or 'items of ancdata' in text:
         return 'the data workers need more open files than this shell allows: raise the limit with `ulimit -n 65536`'
     if _NO_SHARED_MEMORY.search(text) or died and died['signal'] == 'Bus error' or _is_room_for_locks_missing(error):
-        return (f'{_SHARED_MEMORY} is too small ({_room()}): batches of the data workers pass through it. Start the '
-                'container with --shm-size=8g or --ipc=host (in Kubernetes with an emptyDir of medium Memory, mounted '
-                f'at {_SHARED_MEMORY})')
+        return (f'/dev/shm is too small ({_room()}): batches of the data workers pass through it. Start the container '
+                'with --shm-size=8g or --ipc=host (in Kubernetes with an emptyDir of medium Memory, mounted there)')
     if died and died['signal'] == 'Killed' or number == errno.ENOMEM:
         return ('a data worker was killed or could not be started, most likely for want of memory: give the machine or '
                 'the container more, use fewer workers')
@@ -60,6 +60,12 @@ def _causes(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield str(error)
         error = error.__cause__
+
+
+def _is_of_a_start(error: Exception) -> bool:
+    """Whether the system refused to start a process."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, OSError) and bool(frames) and 'multiprocessing' in frames[-1].filename
 
 
 def _is_room_for_locks_missing(error: Exception) -> bool:
