@@ -19,6 +19,7 @@ from photoreal.datasets.presentation import Presentation
 from photoreal.errors import DataError
 
 _HEAD = 16  # bytes that tell a kind of file from others
+_MXF = bytes.fromhex('060e2b34020501010d010201')  # a partition (SMPTE ST 377-1, 7.1); its index may lie at the end
 _BOX = struct.Struct('>I4s')  # length and name of a box of MP4 (ISO/IEC 14496-12, 4.2)
 _BEFORE_TABLES = (b'ftyp', b'free', b'skip', b'wide', b'pnot', b'uuid', b'styp')
 _LARGEST_BOX = 1 << 20  # bytes of those
@@ -72,7 +73,7 @@ def _open(pipe: Pipe, stack: ExitStack, name: str, audio: bool) -> 'PictureStrea
     if _is_whole_picture(pipe):
         return PictureStream(iter([pipe.read()]), name)
     try:
-        container = av.open(_spooled(pipe, stack, name) if _ends_with_tables(pipe) else pipe)
+        container = av.open(_spooled(pipe, stack, name) if _needs_a_file(pipe) else pipe)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(f'{name} cannot be read ({error})') from error
     if container.format.name in _SEQUENCES:
@@ -119,8 +120,10 @@ def _is_whole_picture(pipe: Pipe) -> bool:
     return head.startswith(_WHOLE_PICTURES)
 
 
-def _ends_with_tables(pipe: Pipe) -> bool:
-    """Whether what comes is an MP4 or MOV that begins with its samples, and tells only then where each one is."""
+def _needs_a_file(pipe: Pipe) -> bool:
+    """Whether what comes is MXF, or an MP4 or MOV that begins with its samples, and only then tells which is where."""
+    if pipe.peek(_HEAD).startswith(_MXF):
+        return True
     place = 0
     while len(header := pipe.peek(place + _HEAD)[place:]) == _HEAD:
         length, name = _BOX.unpack_from(header)
@@ -138,6 +141,6 @@ def _spooled(pipe: Pipe, stack: ExitStack, name: str) -> BinaryIO:
         shutil.copyfileobj(pipe, file, 1 << 20)
         file.seek(0)
     except OSError as error:
-        raise DataError(f'{name} holds an MP4 that can be read from a file alone, and {tempfile.gettempdir()} cannot '
-                        f'hold it ({error.strerror}); name another folder (TMPDIR=...), or send mkv') from error
+        raise DataError(f'{name} holds a container that can be read from a file alone, and {tempfile.gettempdir()} '
+                        f'cannot hold it ({error.strerror}); name another folder (TMPDIR=...), or send mkv') from error
     return file

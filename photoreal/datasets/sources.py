@@ -33,7 +33,8 @@ from photoreal.errors import DataError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.ts', '.mts', '.m2ts', '.wmv',
-                  '.flv', '.ogv', '.mxf', '.3gp', '.h264')
+                  '.flv', '.ogv', '.mxf', '.3gp', '.h264', '.264', '.hevc', '.h265', '.265', '.m2v', '.vob', '.asf',
+                  '.f4v', '.dv', '.y4m', '.mjpeg', '.gif')
 
 _LITTER = ('thumbs.db', 'desktop.ini')
 

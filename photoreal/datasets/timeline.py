@@ -28,29 +28,30 @@ class Timeline:
         self._jumps = bool(Flags(container.format.flags) & Flags.ts_discont)
         self._offset = Fraction(0)  # seconds
         self._former: Fraction | None = None  # the offset before the last jump
-        self._expected: dict[int, Fraction] = {}  # track -> when its next packet is due, in seconds of the one clock
+        # Track -> when its last packet was and its next one is due, in seconds of the one clock.
+        self._last: dict[int, tuple[Fraction, Fraction]] = {}
         self.mended = False
 
     def mend(self, packet: av.Packet) -> None:
         """Shift a packet to where it belongs."""
         if packet.dts is not None:
             raw = packet.dts * packet.time_base
-            expected = self._expected.get(packet.stream_index)
-            if expected is not None:
-                self._follow(raw, expected)
-            self._expected[packet.stream_index] = raw + self._offset + (packet.duration or 0) * packet.time_base
+            if packet.stream_index in self._last:
+                self._follow(raw, *self._last[packet.stream_index])
+            now = raw + self._offset
+            self._last[packet.stream_index] = now, now + (packet.duration or 0) * packet.time_base
         if self._offset:
             shift = round(self._offset / packet.time_base)
             packet.dts = None if packet.dts is None else packet.dts + shift
             packet.pts = None if packet.pts is None else packet.pts + shift
             self.mended = True
 
-    def _follow(self, raw: Fraction, expected: Fraction) -> None:
-        late = raw + self._offset - expected
-        if self._former is not None and abs(late) > _APART and abs(raw + self._former - expected) < _APART:
+    def _follow(self, raw: Fraction, last: Fraction, due: Fraction) -> None:
+        now = raw + self._offset
+        if self._former is not None and abs(now - due) > _APART and abs(raw + self._former - due) < _APART:
             self._offset, self._former = self._former, None  # a single stamp was wrong
-        elif late < -_BACKWARD or (self._jumps and late > _FORWARD):
-            self._former, self._offset = self._offset, self._offset - late
+        elif now < last - _BACKWARD or (self._jumps and now > due + _FORWARD):
+            self._former, self._offset = self._offset, self._offset + due - now
 
 
 class Ticker:
@@ -67,10 +68,10 @@ class Ticker:
         """When a frame appears that is stamped so; None: it is not stamped."""
         if self._last is None:
             self._last = given or 0
-        elif given is None:
-            self._last += self._step
-        elif given > self._last:
+        elif given is not None and given > self._last:
             self._last = given
-        else:  # half a step leaves room for the next frame, so that what follows is in time again
+        elif given is None or given <= self._last - self._step:  # a stamp that says nothing
+            self._last += self._step
+        else:  # half a step leaves room for the next frame, so that what follows a repeated stamp is in time
             self._last += max(1, self._step // 2)
         return self._last

@@ -34,7 +34,7 @@ def even(start: int, count: int) -> list[int]:
 @pytest.mark.parametrize('suffix', ['.ts', '.mkv'])
 def test_a_clock_that_runs_backward_starts_anew(tmp_path, suffix):
     path = write_film(tmp_path / f'in{suffix}', scene(10))
-    assert mended(path, even(5000, 4) + even(0, 4) + even(20, 4)) == even(5000, 12)
+    assert mended(path, even(5000, 4) + even(0, 4) + even(0, 4)) == even(5000, 12)
 
 
 def test_only_clocks_of_broadcasts_jump_forward(tmp_path):
@@ -57,5 +57,5 @@ def test_small_steps_back_are_kept(tmp_path):
 
 def test_times_ascend():
     ticker = Ticker(40)
-    assert [ticker.time(given) for given in (0, 40, 40, 80, None, 90, 500, 0)] == [0, 40, 60, 80, 120, 140, 500, 520]
+    assert [ticker.time(given) for given in (0, 40, 40, 80, None, 90, 500, 0)] == [0, 40, 60, 80, 120, 140, 500, 540]
     assert Ticker(1).time(None) == 0
