@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from photoreal.errors import Interrupted, PhotorealError
@@ -130,6 +131,17 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
                         help='override keys of the config; an unknown key is an error')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='how several processes were started')
+
+
+def frame_rate(text: str) -> float:
+    """A type of option: '25', '29.97' or '30000/1001' -> frames per second."""
+    try:
+        rate = float(Fraction(text))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = 0.0
+    if rate <= 0:
+        raise argparse.ArgumentTypeError(f"found '{text}'; expected frames per second, such as 25, 29.97 or 30000/1001")
+    return rate
 
 
 def frame_size(text: str) -> tuple[int, int]:

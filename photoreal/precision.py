@@ -1,4 +1,4 @@
-"""Which dtype to compute in: what 'auto' means for training, inference and measurements.
+"""Which device and dtype to compute in: what 'auto' means for training, inference and measurements.
 
 A CPU computes bfloat16 quickly only with instructions for it: AVX512_BF16 (AMD since Zen 4, Intel Cooper Lake) or AMX
 (Intel since Sapphire Rapids). Without them values are converted to float32 and back, which costs more than it saves.
@@ -17,6 +17,25 @@ from photoreal.errors import ConfigError
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 _SECONDS = 0.5  # of measuring, where a processor's instructions do not tell
 _GAIN = 1.2  # by which bfloat16 must be quicker there to be worth its rounding
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name, which is there; None: the GPU where there is one, else the CPU.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if name is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()  # which the 'meta' device has not got
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        count = torch.cuda.device_count()
+        there = ['cpu', *(['cuda'] if count == 1 else [f'cuda:{i}' for i in range(count)])]
+        reason = str(error).splitlines()[0][:160]
+        raise ConfigError(f"device '{name}': there is none ({reason}); expected {' or '.join(there)}") from error
+    return device
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from photoreal.bundle import TrainedModel
 from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import Generator
-from photoreal.precision import choose_dtype, convolution_peaks
+from photoreal.precision import choose_device, choose_dtype, convolution_peaks
 
 CLOCK_SECONDS = 3.0  # how long a size is timed, at least three frames
 
@@ -71,7 +71,7 @@ def measure_model(model: TrainedModel, sizes: Sequence[tuple[int, int]], *, devi
     Raises:
         ConfigError: An unknown dtype.
     """
-    place = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    place = choose_device(device)
     kind, channels = choose_dtype(dtype, place), model.preprocessor.layout.channels
     generator = model.generator.to(place, memory_format=torch.channels_last).eval()
     stepper = CompiledGenerator(generator) if compiled else generator

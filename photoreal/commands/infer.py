@@ -9,8 +9,9 @@ example: python tools/infer.py model.safetensors rtsp://camera/live --stream --o
 import argparse
 import os
 import sys
+from functools import partial
 
-from photoreal.cli import ToolParser
+from photoreal.cli import ToolParser, frame_rate
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--no-audio', action='store_true', help='leave the sound out')
     parser.add_argument('--size', type=width_x_height, metavar='WIDTHxHEIGHT', help='of raw rgb24 frames on a pipe, or '
                         'to ask a camera for')
-    parser.add_argument('--fps', type=float, help='of pictures (default: meta.json beside them, else 25), of raw '
+    parser.add_argument('--fps', type=frame_rate, help='of pictures (default: meta.json beside them, else 25), of raw '
                         'frames, or to ask a camera for')
     parser.add_argument('--skip-bad', action='store_true', help='go on after a frame that cannot be read or has '
                         'another size: the prediction before it is repeated')
@@ -71,13 +72,16 @@ def main() -> None:
     from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
     from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
     from photoreal.inference.outputs import take_stdout
+    from photoreal.inference.places import place_of
     from photoreal.storage import local
     reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio)
+    say = partial(print, file=sys.stderr)
     writing = Writing(args.codec, args.crf, args.format, args.stream, pipe=take_stdout() if args.out == '-' else None)
+    place_of(args.out)  # a name that cannot be is told of before the model is loaded
     args.input = local(args.input)
     args.modality = ['='.join([name, local(path)]) if equals else name
                      for name, equals, path in (text.partition('=') for text in args.modality)]
-    jobs = find_jobs(args.input, args.out, args.codec)
+    jobs = find_jobs(args.input, args.out, args.codec, say)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
     enhancer = VideoEnhancer(model, args.device or own_device(), args.dtype, args.tile, args.overlap,
                              not (args.no_cut_reset or args.stream), args.compile, args.leave_out, args.streams)
@@ -89,6 +93,6 @@ def main() -> None:
     if args.streams > 1 or int(os.environ.get('WORLD_SIZE', 1)) > 1:
         raise ConfigError(f'{args.input} is one input: --streams and torchrun are for folders of several videos')
     done = enhance_file(enhancer, args.input, args.out, args.modality, reading, writing, args.skip_bad,
-                        say=lambda text: print(text, file=sys.stderr))
+                        say=say)
     print(f'{args.out}: {done.frames} frames in {done.seconds:.1f} s, {done.frames / done.seconds:.1f} frames/s'
           + f', {done.repeated} of them repeated' * bool(done.repeated))

@@ -9,6 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -195,6 +196,13 @@ class FolderSource(FrameSource):
         if double:
             raise DataError(f"{self.path}: found more than one picture called '{double[0]}'; "
                             'expected one file a frame; delete or move the others')
+
+    def choose(self, names: Sequence[str]) -> 'FolderSource':
+        """The same, with the pictures of these names alone."""
+        chosen, names = copy(self), set(names)
+        chosen.__dict__ = {key: value for key, value in vars(self).items() if key in ('path', 'has_file_names')}
+        chosen._files = [file for file in self._files if Path(file).stem in names]
+        return chosen
 
     @cached_property
     def names(self) -> list[str]:

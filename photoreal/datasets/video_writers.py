@@ -181,6 +181,7 @@ class Encoder(ABC):
                 self._begun = True
             self._muxer.mux(packet)
         except BrokenPipeError:
+            self._broken = True
             raise
         except av.FFmpegError as error:
             if self._begun and packet.stream.type == 'audio':
@@ -188,9 +189,9 @@ class Encoder(ABC):
                 return
             self._broken = True
             raise DataError(f'{self.name} cannot be written ({error})') from error
-        except OSError as error:  # of the pipe
+        except OSError:  # of the pipe
             self._broken = True
-            raise not_written(self.name, error) from error
+            raise
 
     @abstractmethod
     def _flush(self) -> None:
@@ -363,11 +364,11 @@ class PipeWriter(Encoder):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError as error:
+        except OSError as error:
             with open(os.devnull, 'wb') as nowhere:  # else what is still buffered would raise this again
                 os.dup2(nowhere.fileno(), self.pipe.fileno())
-            raise DataError(f'whoever read the output left after {self.count} frames') from error
-        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise DataError(f'whoever read the output left after {self.count} frames') from error
             raise not_written(self.name, error) from error
 
 

@@ -21,13 +21,17 @@ from photoreal.datasets.sources import (
     open_source,
     visible,
 )
+from photoreal.datasets.writers import with_mark
 from photoreal.errors import ConfigError, DataError, PhotorealError
 from photoreal.inference.enhancer import VideoEnhancer
 from photoreal.inference.files import Done, enhance_file
 from photoreal.inference.inputs import Reading, find_source, is_live
 from photoreal.inference.interruption import Interruption
 from photoreal.inference.outputs import Writing
+from photoreal.inference.places import Place, guard, place_of
 
+_FRAMES_FOR_A_VIDEO = 10
+_NAMED = 5  # of what is passed over
 _KEPT = ('.mp4', '.m4v', '.mov', '.mkv')  # containers that hold every codec; other videos become .mkv
 
 
@@ -45,42 +49,69 @@ class Job(NamedTuple):
     @property
     def partial(self) -> Path:
         """Where the output is until it is complete."""
-        return self.out.with_name(f'{self.out.stem}.partial{self.out.suffix}')
+        return with_mark(self.out, '.partial')
 
 
-def find_jobs(source: str, out: str, codec: str) -> list[Job]:
+def find_jobs(source: str, out: str, codec: str, say: Callable[[str], None] = lambda text: None) -> list[Job]:
     """The videos in a folder, or those that a pattern in a shell's manner fits, in natural order.
+
+    A folder that holds a data set's video, or pictures, is one input. Where pictures and video files lie together, the
+    pictures are one input if there are more than ten of them for each video, and else strays.
 
     Args:
         source: The folder or the pattern.
         out: The folder for what is made of them.
         codec: Of the videos to make.
+        say: Told of what is passed over.
 
     Returns:
         One job each; none where the text names one input rather than several.
 
     Raises:
         ConfigError: ``out`` is no folder.
-        DataError: Two of them would become one file.
+        DataError: Two of them would become one file, or one of them would be overwritten.
     """
     path = Path(source)
     if is_live(source) or path.is_file():
         return []
     if path.is_dir():
-        if open_source(path, 'frames') or any(p.suffix.lower() in IMAGE_SUFFIXES for p in visible(path)):
+        if open_source(path, 'frames'):
             return []
         found = visible(path)
+        pictures = [p for p in found if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+        files = [p for p in found if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
+        if pictures and len(pictures) > _FRAMES_FOR_A_VIDEO * len(files):
+            _say_rest(source, files, say)
+            return []
     else:
         found = sorted(map(Path, glob.glob(source)), key=lambda p: natural_key(str(p)))
     videos = [p for p in found if _is_video(p)]
-    if videos and (out == '-' or Path(out).suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)):
+    if not videos:
+        return []
+    if out == '-' or Path(out).suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES):
         raise ConfigError(f'--out {out}: {source} holds {len(videos)} videos; name a folder for what is made of them')
+    if place_of(out) is not Place.FOLDER:
+        raise ConfigError(f'--out {out} is {place_of(out).value}: {source} holds {len(videos)} videos; name a folder')
+    _say_rest(source, [p for p in found if p not in videos], say)
     jobs = [Job(video, Path(out) / _name(video, codec)) for video in videos]
+    _check(jobs, out, [path] if path.is_dir() else [])
+    return jobs
+
+
+def _say_rest(source: str, rest: Sequence[Path], say: Callable[[str], None]) -> None:
+    if rest:
+        names = ', '.join(p.name for p in rest[:_NAMED]) + f' and {len(rest) - _NAMED} more' * (len(rest) > _NAMED)
+        say(f'{source}: passed over: {names}')
+
+
+def _check(jobs: Sequence[Job], out: str, folders: Sequence[Path]) -> None:
+    """See that each has an output of its own, and that none is an input."""
     first: dict[Path, Path] = {}
     for job in jobs:
         if first.setdefault(job.out, job.source) != job.source:
             raise DataError(f'{first[job.out]} and {job.source} would both become {job.out}: rename one')
-    return jobs
+    sources = [*folders, *(job.source for job in jobs)]
+    guard(out, Place.FOLDER, sources, [path.name for job in jobs for path in (job.out, job.partial)])
 
 
 def own_share(jobs: Sequence[Job], rank: int, processes: int) -> list[Job]:
@@ -137,9 +168,9 @@ def _enhance(enhancer: VideoEnhancer, job: Job, modalities: Sequence[str], readi
              skip_bad: bool, say: Callable[[str], None], interruption: Interruption | None) -> Done:
     of_video = job.out.suffix.lower() in VIDEO_SUFFIXES
     if of_video:
-        target, writing = job.out, replace(writing, partial=job.partial)
+        target, writing = str(job.out), replace(writing, partial=job.partial)
     else:
-        target, writing = job.partial, replace(writing, codec='h264', crf=None)
+        target, writing = f'{job.partial}{os.sep}', replace(writing, codec='h264', crf=None)
     done = enhance_file(enhancer, job.source, target, [_own(text, job.source) for text in modalities], reading, writing,
                         skip_bad, say, interruption)
     if of_video:

@@ -15,7 +15,7 @@ from torch import Tensor
 from photoreal.bundle import TrainedModel
 from photoreal.datasets.scenes import CutDetector
 from photoreal.datasets.transforms import to_tensor
-from photoreal.errors import DataError
+from photoreal.errors import ConfigError, DataError
 from photoreal.inference.prefetch import prefetch
 from photoreal.inference.tiles import Tiled, Whole
 from photoreal.inference.together import Together
@@ -23,7 +23,7 @@ from photoreal.inference.transfer import Arriving, send_frames
 from photoreal.modalities import Modality, without
 from photoreal.models.compiled import CompiledGenerator
 from photoreal.models.generators import State
-from photoreal.precision import choose_dtype
+from photoreal.precision import choose_device, choose_dtype
 
 
 class VideoEnhancer:
@@ -45,7 +45,7 @@ class VideoEnhancer:
         params: Name of a modality -> parameters of its ``compute`` that are to differ from the fixed ones.
 
     Raises:
-        ConfigError: An argument is out of range.
+        ConfigError: An argument is out of range, or there is no such device.
         DataError: A modality is left out that the model needs.
     """
 
@@ -53,7 +53,9 @@ class VideoEnhancer:
                  overlap: int = 32, reset_at_cuts: bool = True, compiled: bool = False,
                  leave_out: Collection[str] = (), streams: int = 1,
                  params: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        if streams < 1:
+            raise ConfigError(f'streams={streams}: expected at least 1')
+        self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.preprocessor = model.preprocessor
         self.modalities = without(model.preprocessor.modalities, leave_out)

@@ -76,8 +76,9 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
         say(str(forecast(enhancer, *frames.size)))
     ahead = prefetch(enhancer(feed.frames(), feed.maps()), depth=1 if writing.low_delay else 4, patience=None)
     say = say or (lambda text: None)
-    for note in frames.notes:
-        say(f'{frames.name}: {note}')
+    for given in (frames, *maps.values()):
+        for note in given.notes:
+            say(f'{given.name}: {note}')
     with closing(ahead) as preds:
         if interruption is not None:
             return _write(output, interruption.between(feed.outcomes(preds)), say)
@@ -126,7 +127,4 @@ def _open_maps(path: str, name: str, frames: Input, reading: Reading) -> Input:
     live = is_live(path)
     maps = open_input(path, replace(reading, audio=False, fps=reading.fps if live else None,
                                     size=reading.size if live else None))
-    if isinstance(maps, FileInput) and isinstance(frames, FileInput) and maps.whole_length != frames.whole_length:
-        raise DataError(f'{path} has {maps.whole_length} maps of {name!r} for {frames.whole_length} frames: expected '
-                        'one each')
-    return maps
+    return frames.with_maps(maps, name) if isinstance(maps, FileInput) and isinstance(frames, FileInput) else maps

@@ -30,7 +30,10 @@ from photoreal.datasets.sources import (
     to_rgb8,
 )
 from photoreal.errors import ConfigError, DataError
+from photoreal.inference.pairing import gap_note, paired
 from photoreal.inference.prefetch import prefetch
+
+_SLOWEST, _FASTEST = 0.01, 1000.0  # frames per second
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ class FileInput(Input):
         if not self._chosen:
             raise DataError(f'{source.path} has {len(source)} frames: there is none from {reading.start} to '
                             f'{reading.end or len(source)}')
-        self.name, self.length, self.notes = str(source.path), len(self._chosen), source.notes
+        self.name, self.length = str(source.path), len(self._chosen)
+        self.notes = [*source.notes, *filter(None, [gap_note(source)])]
         self.presentation = source.presentation
         if isinstance(source, FolderSource) and reading.fps is not None:
             self.presentation = Presentation.of_rate(reading.fps)
@@ -160,10 +164,20 @@ class FileInput(Input):
     def indices(self) -> range:
         return self._chosen
 
-    @property
-    def whole_length(self) -> int:
-        """Frames of the file, whichever were chosen."""
-        return len(self._all)
+    def with_maps(self, maps: 'FileInput', name: str) -> 'FileInput':
+        """Maps that belong to these frames.
+
+        Args:
+            maps: Where they are among.
+            name: What they are called, for messages.
+
+        Raises:
+            DataError: They do not fit.
+        """
+        source, note = paired(maps._source, self._source, name)
+        found = FileInput(source, maps._reading)
+        found.notes = [] if note is None else [note]
+        return found
 
     def reads(self) -> Iterator[Read]:
         start, end, raw = self._reading.start, self._reading.end, self._reading.raw
@@ -232,12 +246,24 @@ def open_input(text: str, reading: Reading) -> Input:
     """
     if not 0 <= reading.start < (sys.maxsize if reading.end is None else reading.end):
         raise ConfigError(f'frames from {reading.start} to {reading.end}: expected 0 <= start < end')
+    if reading.fps is not None:
+        check_rate(reading.fps)
     if is_live(text):
         # In a thread: a stream that does not come could not be interrupted here.
         return next(prefetch((LiveInput(_open_live(text, reading), reading) for _ in range(1)), depth=1))
     if reading.size is not None:
         raise ConfigError(f'--size is for raw frames on a pipe and for cameras; {text} has a size of its own')
     return FileInput(find_source(text), reading)
+
+
+def check_rate(fps: float) -> None:
+    """Refuse a rate that no video has.
+
+    Raises:
+        ConfigError: It is out of range.
+    """
+    if not _SLOWEST <= fps <= _FASTEST:
+        raise ConfigError(f'--fps {fps:g}: expected {_SLOWEST:g} to {_FASTEST:g} frames per second')
 
 
 def is_live(text: str) -> bool:

@@ -144,7 +144,7 @@ def test_the_tool_is_interrupted_and_goes_on(tmp_path, tiny_bundle):
     argv = [tiny_bundle, folder, '--out', tmp_path / 'out', '--dtype', 'fp32']
     process = tiny.start_process('tools/infer.py', *argv)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (written := list((tmp_path / 'out').glob('.long.*.mp4'))):
+    while time.monotonic() < deadline and not (written := list((tmp_path / 'out').glob('long.partial.mp4'))):
         time.sleep(0.02)
     while time.monotonic() < deadline and not written[0].stat().st_size:
         time.sleep(0.02)
