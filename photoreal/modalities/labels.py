@@ -34,10 +34,11 @@ class LabelMap(Modality):
     Args:
         folder: Name of the folder beside ``frames``.
         num_classes: Number of classes, 1 to 255. Class numbers are 0 to ``num_classes - 1``.
-        palette: For maps stored as colours: the (R, G, B) of each class in order, or the name of a known palette,
-            'cityscapes'. None: maps are stored as class numbers.
+        palette: For maps stored as colours: the (R, G, B) of each class in order, a list of several for a class that
+            has more than one, or the name of a known palette, 'cityscapes'. None: maps are stored as class numbers.
         ignore: A value, or a list of values, that belongs to no class: its pixels are 0 in every channel. A value is
-            a number as stored or, with a ``palette``, also a colour (R, G, B): ``ignore=[(0, 0, 0)]``.
+            a number as stored or, with a ``palette``, also a colour (R, G, B): ``ignore=[(0, 0, 0)]``. 'others'
+            stands for everything that is no class; misread or damaged maps then go unnoticed.
         degrade: Faults that a clip's labels get in training alone, for labels that are better there than they will be
             at prediction: ``dict(warp=(0, 3), erode=(0, 2), merge=0.05, drop=0.05)``, see :class:`LabelNoise` for all;
             None: none.
@@ -50,13 +51,15 @@ class LabelMap(Modality):
     is_label = True
 
     def __init__(self, folder: str = 'segmentation', num_classes: int = 19,
-                 palette: str | Sequence[Colour] | None = None,
-                 ignore: int | Sequence[int | Colour] | None = None, degrade: Mapping[str, Any] | None = None) -> None:
+                 palette: str | Sequence[Colour | Sequence[Colour]] | None = None,
+                 ignore: int | str | Sequence[int | Colour] | None = None,
+                 degrade: Mapping[str, Any] | None = None) -> None:
         self.folder = check_folder(folder)
         self.channels = self.num_classes = check_number('num_classes', num_classes, 1, 255, integer=True)
         colours = None if palette is None else _parse_palette(palette, self.channels)
         self._shown = _shown_colours(colours, self.channels)
-        numbers, ignored_colours = _parse_ignore(ignore, with_colours=colours is not None)
+        self._others = ignore == 'others'
+        numbers, ignored_colours = _parse_ignore(None if self._others else ignore, with_colours=colours is not None)
         self._numbers = _number_table(self.channels, numbers)
         self._codes = None if colours is None else _code_table(colours, numbers, ignored_colours)
         self._ignored = sorted(numbers)
@@ -98,7 +101,7 @@ class LabelMap(Modality):
         labels = self._numbers[maps]
         left = maps[labels == NO_CLASS]
         unknown = left[~np.isin(left, self._ignored)]
-        if unknown.size:
+        if unknown.size and not self._others:
             values, counts = _most_common(unknown)
             raise ValueError(f'{_name("value", values, counts)}: classes are 0 to {self.channels - 1}; '
                              f'{_remedy(self._ignored + self._ignored_colours, values)}, or raise num_classes')
@@ -114,6 +117,8 @@ class LabelMap(Modality):
         found = _encode_colours(maps)  # (T, H, W, 1)
         at = np.searchsorted(codes, found).clip(max=len(codes) - 1)
         known = codes[at] == found
+        if self._others:
+            return np.where(known, classes[at], np.uint8(NO_CLASS))
         if not known.all():
             unknown, counts = _most_common(found[~known])
             values = [(code >> 16, code >> 8 & 255, code & 255) for code in unknown]
@@ -123,26 +128,34 @@ class LabelMap(Modality):
         return classes[at]
 
 
-def _shown_colours(palette: list[tuple[int, ...]] | None, num_classes: int) -> np.ndarray:
-    """(num_classes, 3) uint8. Nineteen classes without a palette are nearly always those of Cityscapes."""
-    if palette is None and num_classes == len(PALETTES['cityscapes']):
-        palette = PALETTES['cityscapes']
-    return class_colours(num_classes) if palette is None else np.array(palette, np.uint8)
+def _shown_colours(colours: dict[tuple[int, ...], int] | None, num_classes: int) -> np.ndarray:
+    """(num_classes, 3) uint8: the first colour of each class. Nineteen classes without a palette are nearly always
+    those of Cityscapes."""
+    if colours is None:
+        known = PALETTES['cityscapes']
+        return np.array(known, np.uint8) if num_classes == len(known) else class_colours(num_classes)
+    first = {number: colour for colour, number in reversed(colours.items())}
+    return np.array([first[number] for number in range(num_classes)], np.uint8)
 
 
-def _parse_palette(palette: str | Sequence[Colour], num_classes: int) -> list[tuple[int, ...]]:
+def _parse_palette(palette: str | Sequence[Colour | Sequence[Colour]], num_classes: int) -> dict[tuple[int, ...], int]:
+    """Colour -> class."""
     if isinstance(palette, str):
         if palette not in PALETTES:
             raise ConfigError(f'palette={palette!r} is not known{suggest(palette, PALETTES)}')
         palette = PALETTES[palette]
-    colours = [_parse_colour(f'palette[{i}]', colour) for i, colour in enumerate(palette)]
-    if len(colours) != num_classes:
-        raise ConfigError(f'palette has {len(colours)} colours and num_classes={num_classes}: '
+    if len(palette) != num_classes:
+        raise ConfigError(f'palette has {len(palette)} colours and num_classes={num_classes}: '
                           'expected a colour for each class')
-    if len(set(colours)) != len(colours):
-        twice = sorted({colour for colour in colours if colours.count(colour) > 1})
-        raise ConfigError(f'palette gives the colour {twice[0]} to two classes: expected each colour once')
-    return colours
+    classes: dict[tuple[int, ...], int] = {}
+    for number, entry in enumerate(palette):
+        several = isinstance(entry, Sequence) and len(entry) > 0 and all(isinstance(c, Sequence) for c in entry)
+        for colour in entry if several else [entry]:
+            parsed = _parse_colour(f'palette[{number}]', colour)
+            if parsed in classes:
+                raise ConfigError(f'palette gives the colour {parsed} to two classes: expected each colour once')
+            classes[parsed] = number
+    return classes
 
 
 def _parse_colour(name: str, colour: Colour) -> tuple[int, ...]:
@@ -177,10 +190,10 @@ def _number_table(num_classes: int, ignored: Iterable[int]) -> np.ndarray:
     return table
 
 
-def _code_table(palette: Sequence[Colour], ignored: set[int], ignored_colours: set[tuple[int, ...]],
+def _code_table(colours: Mapping[tuple[int, ...], int], ignored: set[int], ignored_colours: set[tuple[int, ...]],
                 ) -> tuple[np.ndarray, np.ndarray]:
     """Colours as sorted codes, and the class of each."""
-    classes = {colour: NO_CLASS if i in ignored else i for i, colour in enumerate(palette)}
+    classes = {colour: NO_CLASS if i in ignored else i for colour, i in colours.items()}
     classes.update((colour, NO_CLASS) for colour in ignored_colours)
     codes = _encode_colours(np.array(list(classes), np.uint8))[..., 0]
     order = np.argsort(codes)

@@ -111,6 +111,19 @@ def test_an_ignored_colour_may_be_one_of_the_palette():
     assert modality.compute(colour_row((0, 0, 0), (255, 0, 0))).ravel().tolist() == [255, 1]
 
 
+def test_a_class_may_have_several_colours():
+    modality = LabelMap(num_classes=2, palette=[[(255, 0, 0), (0, 0, 255)], (0, 255, 0)])
+    assert modality.compute(colour_row((0, 0, 255), (0, 255, 0), (255, 0, 0))).ravel().tolist() == [0, 1, 0]
+    shown = modality.show(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]))
+    assert shown[0].tolist() == [[255, 0, 0], [0, 255, 0]]
+
+
+def test_all_others_may_be_ignored():
+    assert LabelMap(num_classes=2, ignore='others').compute(row(0, 1, 2, 200)).ravel().tolist() == [0, 1, 255, 255]
+    modality = LabelMap(num_classes=4, palette=COLOURS, ignore='others')
+    assert modality.compute(colour_row((255, 0, 0), (1, 2, 3))).ravel().tolist() == [1, 255]
+
+
 def test_unknown_colours_are_named_counted_and_get_a_remedy():
     modality = LabelMap(num_classes=4, palette=COLOURS)
     with pytest.raises(ValueError, match=re.escape('colours (1, 2, 3) (2 pixels), (255, 255, 255) (1 pixel)')) as e:

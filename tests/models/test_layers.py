@@ -199,6 +199,7 @@ def test_exported_warping_serves_any_size():
 @pytest.mark.parametrize('net', [
     lambda: FRNet(3, mid_channels=4, num_blocks=2, flow_channels=4, skip=(0, 3)),
     lambda: FRNet(3, mid_channels=4, num_blocks=2, flow_channels=4, skip=(0, 3), scale=4),
+    lambda: FRNet(3, mid_channels=4, num_blocks=2, flow_channels=4, skip=(0, 3), tail=2),
     lambda: RecurrentUNet(3, width=4, fold=1, blocks=(2, 2), skip=(0, 3))])
 def test_generators_in_strips_make_the_same(net, monkeypatch):
     net, clip = net().eval(), moving_clip(2, 3, 3, 51, 16)

@@ -86,17 +86,22 @@ class FRNet(Generator):
         upsample: 'bilinear' or 'bicubic': how the flow and the skipped image are enlarged.
         skip: (first, last + 1) channels of the condition to which the network's output is added; None: to nothing.
         flow_channels: Width of the flow net's first level.
+        tail: Convolutions where larger scales have their upsampling; at scale 1 alone. TecoGAN-PyTorch's multimodal
+            fork (github.com/BrainGardenAI/TecoGAN-PyTorch) has 2.
 
     Raises:
-        ConfigError: An unknown scale or upsampling, or a skip of other than ``out_channels`` channels.
+        ConfigError: An unknown scale or upsampling, a tail at another scale than 1, or a skip of other than
+            ``out_channels`` channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int = 3, mid_channels: int = 64, num_blocks: int = 10,
                  scale: int = 1, upsample: str = 'bilinear', skip: tuple[int, int] | None = None,
-                 flow_channels: int = 32, init_cfg: dict | None = None) -> None:
+                 flow_channels: int = 32, tail: int = 0, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if scale not in (1, 2, 4):
             raise ConfigError(f'FRNet: scale={scale}: expected 1, 2 or 4')
+        if tail < 0 or (tail and scale > 1):
+            raise ConfigError(f'FRNet: tail={tail} at scale={scale}: expected 0, or more at scale 1')
         if skip is not None and skip[1] - skip[0] != out_channels:
             raise ConfigError(f'FRNet: skip={tuple(skip)} takes {skip[1] - skip[0]} channels of the condition, but the '
                               f'prediction has {out_channels}')
@@ -110,6 +115,10 @@ class FRNet(Generator):
         for _ in range({1: 0, 2: 1, 4: 2}[scale]):
             self.conv_up.append(nn.ConvTranspose2d(mid_channels, mid_channels, 3, 2, padding=1, output_padding=1))
             self.conv_up.append(nn.ReLU(inplace=True))
+        for _ in range(tail):  # transposed as in the fork, so that its weights fit as they are
+            self.conv_up.append(nn.ConvTranspose2d(mid_channels, mid_channels, 3, padding=1))
+            self.conv_up.append(nn.ReLU(inplace=True))
+        self._halo = 1 + tail  # rows around a row that the layers behind the blocks look at
         self.conv_out = conv3x3(mid_channels, out_channels)
         if skip is not None:
             zero_init(self.conv_out)  # training starts at the degraded frame itself
@@ -151,7 +160,7 @@ class FRNet(Generator):
         """One frame from its condition (N, C, H, W) and the last prediction, warped (N, 3, H*s, W*s)."""
         x = self.conv_in(torch.cat([condition, space_to_depth(warped, self.scale).to(condition.dtype)], dim=1))
         x = self.blocks(x)
-        pred = in_strips(lambda strip: self.conv_out(self.conv_up(strip)), x, halo=1, growth=self.scale**2)
+        pred = in_strips(lambda strip: self.conv_out(self.conv_up(strip)), x, self._halo, self.scale**2)
         if self.skip is None:
             return pred
         return pred + self.upsample(condition[:, self.skip[0]:self.skip[1]])

@@ -18,6 +18,11 @@ class TestFRNet(GeneratorContract):
         return small(in_channels, skip=skip)
 
 
+class TestFRNetWithTail(GeneratorContract):
+    def make(self, in_channels, skip):
+        return small(in_channels, skip=skip, tail=2)
+
+
 class TestFRNetTwofold(GeneratorContract):
     def make(self, in_channels, skip):
         return small(in_channels, skip=skip, scale=2, upsample='bicubic')
@@ -84,6 +89,7 @@ def test_smallest_frames(size):
 @pytest.mark.parametrize('kwargs, message', [
     (dict(scale=3), 'scale=3: expected 1, 2 or 4'),
     (dict(scale=2, upsample='nearest'), "upsample='nearest': expected 'bilinear' or 'bicubic'"),
+    (dict(scale=2, tail=1), 'tail=1 at scale=2: expected 0, or more at scale 1'),
     (dict(skip=(0, 4)), r'skip=\(0, 4\) takes 4 channels of the condition, but the prediction has 3')])
 def test_wrong_arguments(kwargs, message):
     with pytest.raises(ConfigError, match=message):
