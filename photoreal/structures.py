@@ -37,10 +37,16 @@ class Clip(TypedDict):
     seed: int  # of what is random in the model for this clip (a batch: (N,) int64)
 
 
-class ClipItem(Clip, total=False):
+class PartialClip(Clip, total=False):
+    """A clip whose video may lack modalities."""
+
+    recorded: dict[str, int]  # modality that videos may lack -> 1 where this one has it, 0 where its map is a blank
+
+
+class ClipItem(PartialClip, total=False):
     """One item of a ClipDataset; a batch has the same keys with N in front of every shape."""
 
-    virtual: Clip  # of the same shapes; only where the unpaired branch is on
+    virtual: PartialClip  # of the same shapes; only where the unpaired branch is on
 
 
 class StreamItem(TypedDict):

@@ -13,11 +13,11 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, default_collate
 
+from photoreal.datasets.build import build_dataset
 from photoreal.datasets.clips import ClipDataset
 from photoreal.engine.preflight import build_parts, loader_config
 from photoreal.engine.workers import workers_explained
 from photoreal.errors import ConfigError
-from photoreal.registry import DATASETS
 
 READ, TRANSFORM, COLLATE = 'read and decode', 'transform', 'collate'
 
@@ -84,7 +84,7 @@ def measure_data(cfg: Config, *, clips: int = 32, batches: int = 8, steps: int =
         parts = build_parts(cfg, ('train',))
         dataset = parts.datasets['train']
     else:
-        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+        dataset = build_dataset(cfg, 'train')
     if not isinstance(dataset, ClipDataset):
         raise ConfigError(f'train_dataloader.dataset: found a {type(dataset).__name__}; expected a ClipDataset, the '
                           'stages of which can be measured')
@@ -98,7 +98,7 @@ def measure_data(cfg: Config, *, clips: int = 32, batches: int = 8, steps: int =
         batch = next(iter(Runner.build_dataloader(loader_config(cfg, 'train', dataset, num_workers=0))))
         seconds = _seconds_a_call(lambda: _step(model, batch, parts.optim_wrapper), steps)
         model_clips = loader.batch_size / seconds
-    stages = time_stages(DATASETS.build(cfg.train_dataloader.dataset), loader.batch_size, clips, loader.collate_fn)
+    stages = time_stages(build_dataset(cfg, 'train'), loader.batch_size, clips, loader.collate_fn)
     return DataReport(stages, dataset.clip_length, loader.num_workers, loader.batch_size, rate, model_clips, device)
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from photoreal.datasets.layout import VideoRecord, scan
 from photoreal.datasets.styles import InputStyles
 from photoreal.datasets.transforms import Window, compute_map, reflect, to_tensor
-from photoreal.errors import ConfigError
+from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Modality, build_modalities
 from photoreal.registry import DATASETS
 from photoreal.structures import ClipItem
@@ -86,6 +86,8 @@ class ClipDataset(Dataset):
             place of one leaves it out. Targets stay as they are.
         unpaired: Settings of the model's unpaired branch. Where there are any, even none in particular (``dict()``),
             each item has a clip of ``<data_root>/train/virtual`` beside the real one.
+        optional: Names of modalities that a video may lack; items then tell which are recorded. None: those that the
+            model's dropout leaves out.
 
     Attributes:
         virtual: The virtual clips, where items have such.
@@ -99,7 +101,8 @@ class ClipDataset(Dataset):
                  domain: str = 'real', clip_length: int = 10, crop_size: int | tuple[int, int] | None = 128,
                  scale: int = 1, strides: Sequence[int] = (1,), reverse_prob: float = 0.0, flip_prob: float = 0.5,
                  still_prob: float = 0.0, still_speed: float = 4, seed: int = 0,
-                 input_styles: dict[str, dict | None] | None = None, unpaired: dict[str, Any] | None = None) -> None:
+                 input_styles: dict[str, dict | None] | None = None, unpaired: dict[str, Any] | None = None,
+                 optional: Sequence[str] | None = None) -> None:
         self.modalities = build_modalities(modalities)
         self.clip_length = clip_length
         self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size and tuple(crop_size)
@@ -114,8 +117,9 @@ class ClipDataset(Dataset):
         self._check_arguments()
         self._context = max(m.context for m in self.modalities.values())
         min_height, min_width = (side * scale for side in self.crop_size or (1, 1))
+        self.optional = tuple(name for name in optional or () if self.modalities[name].folder is not None)
         self.videos: list[VideoRecord] = scan(data_root, split, [domain], self.modalities, min_length=clip_length,
-                                              min_size=(min_height, min_width))
+                                              min_size=(min_height, min_width), optional=self.optional)
         self.input_styles = InputStyles(input_styles, data_root)
         self._ends = np.cumsum([len(video) for video in self.videos])
         self._order: tuple[int, np.ndarray] | None = None
@@ -125,7 +129,10 @@ class ClipDataset(Dataset):
                 raise ConfigError(f"ClipDataset: unpaired is for split='train' and domain='real'; found {split!r} and "
                                   f'{domain!r}')
             self.virtual = ClipDataset(data_root, self.modalities, split, 'virtual', clip_length, crop_size, scale,
-                                       strides, reverse_prob, flip_prob, still_prob, still_speed, seed)
+                                       strides, reverse_prob, flip_prob, still_prob, still_speed, seed,
+                                       optional=self.optional)
+        self._blanks = {name: blank for name in self.optional if (blank := self._blank_of(name)) is not None}
+        self._share_blanks(data_root, alone=(split, domain) == ('train', 'real'))
 
     def _check_arguments(self) -> None:
         rules = {
@@ -184,13 +191,43 @@ class ClipDataset(Dataset):
         video, plan, params = self._draw(k, length)
         maps, target = self._compute(video, plan, params, self._rng(k, 2))
         for name, modality in self.modalities.items():
-            if modality.folder is not None:
+            if name in video.recorded:
                 maps[name] = self._read_recorded(name, modality, video, plan, params[name])
+            elif modality.folder is not None:
+                blank, window = self._blanks[name], plan.windows[0]
+                maps[name] = np.full((length, window.height, window.width, len(blank)), blank)
         clip = ClipItem(maps={name: to_tensor(maps[name]) for name in self.modalities}, target=to_tensor(target),
                         seed=int(self._rng(k, 1).integers(1 << 63)))
+        if self.optional:
+            clip['recorded'] = {name: int(name in video.recorded) for name in self.optional}
         if self.virtual is not None:
             clip['virtual'] = self.virtual[k, length]
         return clip
+
+    def _blank_of(self, name: str) -> np.ndarray | None:
+        """(c,) the values that stand for a map that a video lacks, of the type of those that others have; None where
+        none has any."""
+        modality = self.modalities[name]
+        source = next((video.recorded[name] for video in self.videos if name in video.recorded), None)
+        if source is None:
+            return None
+        maps = compute_map(name, modality, source.read([0], raw=modality.raw), modality.sample(None), source, [0])
+        no_class = modality.is_label and maps.dtype == np.uint8
+        return np.full(maps.shape[-1], 255 if no_class else 0, maps.dtype)
+
+    def _share_blanks(self, data_root: str | os.PathLike, alone: bool) -> None:
+        """Take what stands for missing maps from the virtual clips, and give it to them.
+
+        Raises:
+            DataError: Neither of the two has any map of a modality.
+        """
+        if self.virtual is not None:
+            self._blanks = self.virtual._blanks = {**self.virtual._blanks, **self._blanks}
+        missing = [name for name in self.optional if name not in self._blanks]
+        if missing and alone:
+            folder = self.modalities[missing[0]].folder
+            raise DataError(f"{data_root}: no video to train on has {folder}/, where the modality '{missing[0]}' is "
+                            'recorded; record it for some of them, or leave the modality out')
 
     def _find(self, epoch: int, index: int) -> tuple[VideoRecord, int]:
         """The video and the first frame of a clip."""

@@ -7,7 +7,7 @@ TecoGAN-PyTorch, or a link to one, that has a video of the folder's name.
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,7 +32,7 @@ class VideoRecord:
         split: ``train`` or ``val``.
         path: The video's folder.
         frames: The frames.
-        recorded: Name of a modality -> its recorded maps.
+        recorded: Name of a modality -> its recorded maps, of those that it has.
     """
 
     name: str
@@ -56,8 +56,23 @@ class VideoRecord:
         return self.frames.fps
 
 
+def is_absent(data_root: str | os.PathLike, split: str, domain: str) -> bool:
+    """Whether there is no folder for the videos of a domain, or nothing in it: what lies there is meant to be used."""
+    root = data_path(data_root)
+    folder = root / split / domain
+    return root.is_dir() and (not folder.is_dir() or not visible(folder))
+
+
+def absence(data_root: str | os.PathLike, split: str, domain: str) -> str:
+    """What follows from videos to validate or test on that are not there; training needs none."""
+    what = {'real': 'how close predictions come to real frames is not measured',
+            'virtual': 'predictions of virtual video are neither shown nor measured'}[domain]
+    return f'{data_path(data_root) / split / domain} holds no videos: {what}; training needs none'
+
+
 def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
-         min_length: int = 1, min_size: tuple[int, int] = (1, 1)) -> list[VideoRecord]:
+         min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = ()
+         ) -> list[VideoRecord]:
     """Find the videos and check everything that can be checked without decoding them.
 
     Args:
@@ -67,6 +82,7 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
         modalities: Those with a ``folder`` must be recorded beside the frames.
         min_length: Frames that every video must have.
         min_size: (height, width) in pixels that every frame must have.
+        optional: Names of modalities that a video may lack.
 
     Returns:
         The videos, domain after domain, in natural order of their names.
@@ -74,7 +90,8 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
     Raises:
         DataError: It lists all faults, each with its path.
     """
-    videos, faults = survey(data_root, split, domains, modalities, min_length=min_length, min_size=min_size)
+    videos, faults = survey(data_root, split, domains, modalities, min_length=min_length, min_size=min_size,
+                            optional=optional)
     if faults:
         count = f'{len(faults)} faults' if len(faults) > 1 else 'a fault'
         raise DataError.from_faults(f'{data_root}: found {count} in the data (split {split}):', faults)
@@ -82,7 +99,8 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
 
 
 def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
-           min_length: int = 1, min_size: tuple[int, int] = (1, 1)) -> tuple[list[VideoRecord], list[str]]:
+           min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = ()
+           ) -> tuple[list[VideoRecord], list[str]]:
     """As :func:`scan`, for those who want to see the sound videos too where others have faults.
 
     Returns:
@@ -98,19 +116,22 @@ def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], mod
                   'point it at your data with --cfg-options data_root=/path')
         raise DataError(f'{root}: the data root is no folder that exists; {remedy}')
     folders = {name: modality.folder for name, modality in modalities.items() if modality.folder is not None}
+    needed = {folder for name, folder in folders.items() if name not in optional}
     faults: list[str] = []
-    opened: list[tuple[str, Path | LmdbPath, dict[str, FrameSource]]] = []
+    opened: list[tuple[str, Path | LmdbPath, dict[str, FrameSource], bool]] = []
     for domain in domains:
         for path in _video_folders(root, split, domain, faults):
-            opened.append((domain, path, _open_sources(path, folders, faults)))
-    sizes = _probe([source for *_, sources in opened for source in sources.values()])
+            count = len(faults)
+            sources = _open_sources(path, folders, needed, faults)
+            opened.append((domain, path, sources, len(faults) == count))
+    sizes = _probe([source for _, _, sources, _ in opened for source in sources.values()])
     videos = []
-    for domain, path, sources in opened:
+    for domain, path, sources, sound in opened:
         found = _faults_of_video(path, sources, sizes, min_length, min_size)
         faults.extend(found)
-        if not found and {'frames', *folders.values()} <= sources.keys():
+        if sound and not found:
             videos.append(VideoRecord(path.name, domain, split, path, sources['frames'],
-                                      {name: sources[folder] for name, folder in folders.items()}))
+                                      {name: sources[folder] for name, folder in folders.items() if folder in sources}))
     return videos, faults
 
 
@@ -130,7 +151,8 @@ def _video_folders(root: Path | LmdbPath, split: str, domain: str, faults: list[
     return []
 
 
-def _open_sources(path: Path | LmdbPath, folders: Mapping[str, str], faults: list[str]) -> dict[str, FrameSource]:
+def _open_sources(path: Path | LmdbPath, folders: Mapping[str, str], needed: Collection[str],
+                  faults: list[str]) -> dict[str, FrameSource]:
     sources: dict[str, FrameSource] = {}
     wanted = {'frames': 'every video needs its frames'}
     for name, folder in folders.items():
@@ -139,9 +161,11 @@ def _open_sources(path: Path | LmdbPath, folders: Mapping[str, str], faults: lis
         try:
             source = open_source(path, stem)
             if source is None:
-                faults.append(f'{path}: found no {stem}/ and no video {stem}.mp4, only '
-                              f'{_some([p.name for p in visible(path)])}; {reason}; add it, or '
-                              + ('remove this folder' if stem == 'frames' else 'leave the modality out'))
+                if stem == 'frames' or stem in needed:
+                    faults.append(f'{path}: found no {stem}/ and no video {stem}.mp4, only '
+                                  f'{_some([p.name for p in visible(path)])}; {reason}; add it, or '
+                                  + ('remove this folder' if stem == 'frames' else
+                                     'leave the modality out, or let videos lack it (model.dropout)'))
                 continue
             len(source)  # a video file is read through here
             if stem == 'frames':

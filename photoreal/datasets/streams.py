@@ -32,6 +32,7 @@ class StreamDataset(Dataset):
         max_frames: Use at most so many frames of each video; None: all.
         leave_out: Names of modalities to do without, which a model allows that was trained with dropout; what is
             recorded of them need not be there.
+        optional: Names of modalities that a video may lack; None: those that the model's dropout leaves out.
 
     Attributes:
         modalities: Name -> modality, without those that are left out.
@@ -45,7 +46,7 @@ class StreamDataset(Dataset):
 
     def __init__(self, data_root: str | os.PathLike, modalities: dict[str, dict | Modality], split: str = 'val',
                  domains: Sequence[str] = ('real', 'virtual'), scale: int = 1, max_frames: int | None = None,
-                 leave_out: Sequence[str] = ()) -> None:
+                 leave_out: Sequence[str] = (), optional: Sequence[str] | None = None) -> None:
         if scale < 1:
             raise ConfigError(f'StreamDataset: scale={scale}; expected 1 or more')
         if max_frames is not None and max_frames < 1:
@@ -54,7 +55,8 @@ class StreamDataset(Dataset):
             raise ConfigError(f"StreamDataset: domains='{domains}'; expected a list, such as ['{domains}']")
         self.modalities = without(build_modalities(modalities), leave_out)
         self.scale = scale
-        self.videos: list[VideoRecord] = scan(data_root, split, domains, self.modalities, min_size=(scale, scale))
+        self.videos: list[VideoRecord] = scan(data_root, split, domains, self.modalities, min_size=(scale, scale),
+                                              optional=optional or ())
         self.video_ranges: list[range] = []
         start = 0
         for video in self.videos:
@@ -83,6 +85,8 @@ class StreamDataset(Dataset):
         for name, modality in self.modalities.items():
             if modality.folder is None:
                 source, given = video.frames, frames[-1 - modality.context:]
+            elif name not in video.recorded:
+                continue  # the model does without it
             else:
                 source = video.recorded[name]
                 given = self._read(name, source, index, modality.context, scale, raw=modality.raw)

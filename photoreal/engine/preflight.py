@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
+from photoreal.datasets.build import build_dataset
 from photoreal.datasets.transforms import compute_map
 from photoreal.engine.agreement import greatest
 from photoreal.engine.checkpoint import load_weights
@@ -26,7 +27,6 @@ from photoreal.engine.optim import PartwiseOptimWrapperConstructor
 from photoreal.engine.resume import check_resumable, newest_of_all, newest_with_copy, read_for_all
 from photoreal.engine.schedule import ScheduleHook
 from photoreal.errors import CheckpointError, ConfigError, DataError, PhotorealError
-from photoreal.registry import DATASETS
 from photoreal.storage import is_url
 from photoreal.structures import PARTS
 
@@ -59,10 +59,21 @@ class Parts(NamedTuple):
             videos = getattr(dataset, 'videos', None)  # a dataset of another package may have no such thing
             lines.append(f'{phase}: {len(dataset)} items' if videos is None else
                          f'{phase}: {len(videos)} videos, {sum(map(len, videos))} frames')
+            lines += [f'{phase}: {text}' for text in lacking(dataset)]
             virtual = getattr(dataset, 'virtual', None)
             if virtual is not None:
                 lines.append(f'{phase}, virtual: {len(virtual.videos)} videos, {len(virtual)} frames')
         return '\n'.join([*lines, f'device: {get_device()}'])
+
+
+def lacking(dataset: Dataset) -> list[str]:
+    """Which videos of a dataset lack which modalities, a sentence for each modality."""
+    recorded = {name for name, m in getattr(dataset, 'modalities', {}).items() if m.folder is not None}
+    without = {name: [v.name for v in getattr(dataset, 'videos', ()) if name not in v.recorded] for name in recorded}
+    return [f"{len(videos)} {'videos lack' if len(videos) > 1 else 'video lacks'} '{name}': "
+            + ', '.join(videos[:_LISTED])
+            + (f' and {len(videos) - _LISTED} more' if len(videos) > _LISTED else '')
+            for name, videos in sorted(without.items()) if videos]
 
 
 def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
@@ -138,7 +149,7 @@ def _build_datasets(cfg: Config, phases: Sequence[str]) -> dict[str, Dataset]:
     for phase in phases:
         try:
             with _naming(f'{phase}_dataloader.dataset'):
-                datasets[phase] = DATASETS.build(cfg[f'{phase}_dataloader'].dataset)
+                datasets[phase] = build_dataset(cfg, phase)
                 faults += _map_faults(datasets[phase])
                 faults += _map_faults(getattr(datasets[phase], 'virtual', None))
         except DataError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 import photoreal
 from photoreal.datasets.writers import write_json
+from photoreal.engine.absent import leave_out_absent
 from photoreal.engine.agreement import done_by, gather, greatest, wait_for_all
 from photoreal.engine.checkpoint import (
     FULL_DISK,
@@ -182,19 +183,33 @@ def build_runner(cfg: Config, phases: Sequence[str]) -> VideoRunner:
         phases: What will be run, some of 'train', 'val' and 'test': their data is built and checked first, together
             with everything else that can be wrong, and only then work_dir is made.
     """
-    return _assemble(cfg, phases, _prepare(cfg, phases))
+    return _assemble(cfg, _prepare(cfg, phases))
 
 
-def _prepare(cfg: Config, phases: Sequence[str]) -> Parts:
+class _Ready(NamedTuple):
+    """What is to be run, when all that can be wrong has been looked at."""
+
+    cfg: Config  # without what is left out for want of data
+    phases: tuple[str, ...]
+    parts: Parts
+    notes: list[str]  # what there is to know of that
+
+
+def _prepare(cfg: Config, phases: Sequence[str]) -> _Ready:
     """Find out all that can be wrong, and write nothing."""
     _start_processes(cfg)
     settle_vector_math()
-    return build_parts(cfg, phases)
+    used = copy.deepcopy(cfg)
+    phases, notes = leave_out_absent(used, phases)
+    return _Ready(used, phases, build_parts(used, phases), notes)
 
 
-def _assemble(cfg: Config, phases: Sequence[str], parts: Parts) -> VideoRunner:
+def _assemble(cfg: Config, ready: _Ready) -> VideoRunner:
+    """The runner; what is left out of a run for want of data stays in the config that the run keeps."""
+    used, phases, parts, notes = ready
     cfg = copy.deepcopy(cfg)
-    sections = {name: cfg[name] for name in runner_arguments() - _sections_of_others(phases) if name in cfg}
+    cfg.load_from = used.get('load_from')
+    sections = {name: used[name] for name in runner_arguments() - _sections_of_others(phases) if name in used}
     sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}
     sections |= {f'{phase}_evaluator': evaluator for phase, evaluator in parts.evaluators.items()}
     if 'train' not in phases and 'vis_backends' in (cfg.get('visualizer') or {}):
@@ -204,7 +219,7 @@ def _assemble(cfg: Config, phases: Sequence[str], parts: Parts) -> VideoRunner:
     if 'train' in phases:
         runner.start = describe_start(cfg, runner.seed, parts.datasets)
         check_alike(gather(runner.start))
-    for line in parts.describe().splitlines():
+    for line in [*parts.describe().splitlines(), *(f'note: {note}' for note in notes)]:
         runner.logger.info(line)
     return runner
 
@@ -274,14 +289,14 @@ def train(cfg: Config, earlier: Earlier = 'keep') -> VideoRunner:
     _start_processes(cfg)
     with sole_use(cfg.work_dir):
         check_free(cfg, earlier)
-        parts = _prepare(cfg, ('train', 'val'))
+        ready = _prepare(cfg, ('train', 'val'))
         if earlier == 'replace':
             remove_run(cfg.work_dir)
-        return _train(cfg, parts)
+        return _train(cfg, ready)
 
 
-def _train(cfg: Config, parts: Parts) -> VideoRunner:
-    runner = _assemble(cfg, ('train', 'val'), parts)
+def _train(cfg: Config, ready: _Ready) -> VideoRunner:
+    runner = _assemble(cfg, ready)
     try:
         if is_main_process():
             note_start(cfg.work_dir, runner.start)
@@ -321,13 +336,13 @@ def test(cfg: Config, checkpoint: str | Path, out_dir: str | Path) -> dict[str, 
     _start_processes(cfg)
     with sole_use(out_dir):
         check_test_folder(out_dir)
-        parts = _prepare(cfg, ('test',))
+        ready = _prepare(cfg, ('test',))
         remove_test(out_dir)
-        return _test(cfg, parts, out_dir)
+        return _test(cfg, ready, out_dir)
 
 
-def _test(cfg: Config, parts: Parts, out_dir: str | Path) -> dict[str, Any]:
-    runner = _assemble(cfg, ('test',), parts)
+def _test(cfg: Config, ready: _Ready, out_dir: str | Path) -> dict[str, Any]:
+    runner = _assemble(cfg, ready)
     writer = PredictionWriterHook(str(out_dir))
     runner.register_hook(writer)
     try:
@@ -350,8 +365,9 @@ def dry_run(cfg: Config) -> str:
     Returns:
         A summary: modalities, channels, parameters, what was found in the data, and the losses of the step.
     """
-    parts = build_parts(cfg, ('train', 'val'))
-    model, lines = parts.model.to(get_device()), [parts.describe()]
+    phases, notes = leave_out_absent(cfg, ('train', 'val'))
+    parts = build_parts(cfg, phases)
+    model, lines = parts.model.to(get_device()), [parts.describe(), *(f'note: {note}' for note in notes)]
     for phase, dataset in parts.datasets.items():
         batch = next(iter(Runner.build_dataloader(loader_config(cfg, phase, dataset, num_workers=0))))
         if phase == 'train':

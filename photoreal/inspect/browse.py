@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from torch.utils.data import default_collate
 
+from photoreal.datasets.build import build_dataset
 from photoreal.datasets.clips import ClipChoice
 from photoreal.errors import ConfigError
 from photoreal.modalities.base import to_picture
 from photoreal.models.preprocessor import ClipPreprocessor
-from photoreal.registry import DATASETS
 
 _BAND = 22  # pixels of a caption
 _GAP = 2  # pixels between frames
@@ -60,7 +60,7 @@ def browse(cfg: Mapping[str, Any], start: int, count: int) -> Iterator[ClipView]
         ConfigError: The training dataset cannot tell what it draws.
         DataError: The data cannot be used.
     """
-    dataset = DATASETS.build(cfg['train_dataloader']['dataset'])
+    dataset = build_dataset(cfg, 'train')
     if not hasattr(dataset, 'describe'):
         raise ConfigError(f'train_dataloader.dataset: a {type(dataset).__name__} has no describe(); '
                           'expected a ClipDataset, or one derived from it')

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.datasets.layout import VideoRecord, survey
+from photoreal.datasets.layout import VideoRecord, absence, is_absent, survey
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import size_text
 from photoreal.inspect.colours import ColourStatistics
@@ -116,10 +116,14 @@ def _survey(report: Report) -> Iterator[VideoRecord]:
         folder = report.root / split / domain
         if not required and not folder.is_dir():
             continue
+        if required and (split, domain) != plan.required[0] and is_absent(report.root, split, domain):
+            report.findings.append(Finding('note', absence(report.root, split, domain)))
+            continue
         modalities = dict(plan.modalities) if plan.configured and required else _recorded_in(report, folder)
         trained = plan.required[0] == (split, domain)
         videos, faults = survey(report.root, split, [domain], modalities, min_length=plan.clip_length if trained else 1,
-                                min_size=plan.min_size if trained else (plan.scale, plan.scale))
+                                min_size=plan.min_size if trained else (plan.scale, plan.scale),
+                                optional=plan.optional)
         report.findings += [Finding('error' if required else 'warning', fault) for fault in faults]
         yield from videos
 
@@ -135,7 +139,8 @@ def _recorded_in(report: Report, folder: Path | LmdbPath) -> dict[str, Modality]
         elif having:
             report.findings.append(Finding('warning', (
                 f"{folder}: {having} of {len(videos)} videos have {modality.folder}/; training with the modality "
-                f"'{name}' would fail; record it for all of them, or leave it out")))
+                f"'{name}' would fail; record it for all of them, leave it out, or have the model learn to do without "
+                f'it (model.dropout)')))
     return kept
 
 
@@ -156,6 +161,11 @@ def _of_video(look: VideoLook, plan: CheckPlan) -> Iterator[Finding]:
     for fault in look.faults:
         yield Finding('error' if required else 'warning', fault)
     where = video.frames.path
+    absent = [m.folder for name, m in plan.modalities.items() if name in plan.optional and m.folder is not None
+              and name not in video.recorded]
+    if absent:
+        yield Finding('note', f'{video.path}: has no {" and no ".join(f"{folder}/" for folder in absent)}; the model '
+                              'does without, as its dropout has it learn')
     if look.cuts:
         yield Finding('warning', f'{where}: found cuts before {_frames(look.cuts)}; clips that run across a cut teach '
                                  'flicker; split the video there (tools/prepare_data.py --cut-scenes)')

@@ -1,17 +1,18 @@
 """What a check looks at: the modalities, and what training asks of the videos."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from photoreal.datasets.build import optional_modalities
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import VIDEO_SUFFIXES, FrameSource, open_source, visible
 from photoreal.errors import DataError
-from photoreal.modalities import Blur, Depth, Edges, ImageFolder, LabelMap, Modality, build_modalities
+from photoreal.modalities import Modality, build_modalities
 
 GROUPS = (('train', 'real'), ('train', 'virtual'), ('val', 'real'), ('val', 'virtual'))
 _NO_CLASS = 255  # by custom the value of pixels without a class
@@ -31,6 +32,7 @@ class CheckPlan:
         scale: Size of the target over that of the condition.
         one_size: Whether a batch holds whole frames of several videos, which must then have one size.
         configured: Whether a config says all this; else it was inferred from the folders.
+        optional: Names of modalities that a video may lack.
     """
 
     modalities: Mapping[str, Modality]
@@ -40,6 +42,7 @@ class CheckPlan:
     scale: int = 1
     one_size: bool = False
     configured: bool = False
+    optional: tuple[str, ...] = ()
 
 
 def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
@@ -56,7 +59,8 @@ def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
                 *((split, domain) for domain in val.get('domains', ('real', 'virtual')))]
     return CheckPlan(build_modalities(cfg['model']['modalities']), tuple(required), train.get('clip_length', 10),
                      (height * scale, width * scale), scale,
-                     one_size=crop is None and cfg['train_dataloader'].get('batch_size', 1) > 1, configured=True)
+                     one_size=crop is None and cfg['train_dataloader'].get('batch_size', 1) > 1, configured=True,
+                     optional=optional_modalities(cfg))
 
 
 def plan_from_folders(root: str | os.PathLike) -> CheckPlan:
@@ -78,8 +82,9 @@ def plan_from_folders(root: str | os.PathLike) -> CheckPlan:
         for video in visible(folder) if folder.is_dir() else []:
             for stem in recorded_stems(video):
                 maps.setdefault(stem, []).extend(_open(video, stem))
-    recorded = {stem: _infer(stem, sources) for stem, sources in sorted(maps.items()) if sources}
-    return CheckPlan({'blur': Blur(), 'edges': Edges(), **recorded},
+    recorded = {stem: infer_config(stem, sources) for stem, sources in sorted(maps.items()) if sources}
+    computed = {'blur': {'type': 'Blur'}, 'edges': {'type': 'Edges'}}
+    return CheckPlan(build_modalities(computed | recorded),
                      (('train', 'real'), ('val', 'real'), ('val', 'virtual')))
 
 
@@ -99,7 +104,13 @@ def _open(video: Path | LmdbPath, stem: str) -> list[FrameSource]:
         return []  # a folder of something else; where it is needed, the check names the fault
 
 
-def _infer(stem: str, sources: list[FrameSource]) -> Modality:
+def infer_config(stem: str, sources: Sequence[FrameSource]) -> dict[str, Any]:
+    """The config of the modality that recorded maps seem to be, as far as some of their pixels tell.
+
+    Args:
+        stem: Name of their folder.
+        sources: The maps of one or more videos.
+    """
     values: set[int] = set()
     for source in sources:
         places = np.linspace(0, len(source) - 1, _PROBED).astype(int)
@@ -108,13 +119,12 @@ def _infer(stem: str, sources: list[FrameSource]) -> Modality:
         except DataError:
             continue  # the check decodes them again, and reports it
         if maps.shape[-1] != 1:
-            return ImageFolder(stem)
+            return {'type': 'ImageFolder', 'folder': stem}
         if maps.dtype == np.uint16:
-            return Depth(stem)
+            return {'type': 'Depth', 'folder': stem}
         values.update(np.unique(maps).tolist())
     classes = values - {_NO_CLASS}
     if not classes or len(classes) > _MOST_CLASSES:
-        return ImageFolder(stem, channels=1)
-    number = max(19, max(classes) + 1)
+        return {'type': 'ImageFolder', 'folder': stem, 'channels': 1}
     # Only a config says what the classes are: values beyond those that were probed are no fault here.
-    return LabelMap(stem, num_classes=number, ignore=list(range(number, 256)))
+    return {'type': 'LabelMap', 'folder': stem, 'num_classes': max(19, max(classes) + 1), 'ignore': 'others'}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Modality, build_modalities
-from photoreal.models.dropout import ModalityDropout
+from photoreal.modalities.dropout import ModalityDropout
 from photoreal.models.generators import Generator
 from photoreal.registry import GENERATORS
 from photoreal.structures import ConditionLayout
@@ -61,7 +61,9 @@ class ClipPreprocessor(BaseDataPreprocessor):
         """
         data = dict(data)
         seeds, virtual = data.pop('seed', None), data.pop('virtual', None)
-        present = self._draw(seeds) if training and self.layout.presence else None
+        recorded = self._recorded(data.pop('recorded', None))
+        drawn = training and self.layout.presence
+        present = self._draw(seeds, recorded) if drawn else None if recorded is None else torch.from_numpy(recorded)
         data = self.cast_data(data)
         labels = self.labels(data['maps'])
         if labels is not None:
@@ -145,12 +147,20 @@ class ClipPreprocessor(BaseDataPreprocessor):
         at = self.layout.image_slice
         return None if at is None else condition[..., at, :, :]
 
-    def _draw(self, seeds: Tensor | None) -> Tensor:
+    def _recorded(self, given: Mapping[str, Tensor] | None) -> np.ndarray | None:
+        """Which modalities that may be missing each clip's video has: (N, P) bool; None: all that are given."""
+        if not given or not self.layout.presence:
+            return None
+        some = next(iter(given.values()))
+        return torch.stack([given.get(name, torch.ones_like(some)) for name in self.layout.presence], 1).bool().numpy()
+
+    def _draw(self, seeds: Tensor | None, recorded: np.ndarray | None) -> Tensor:
         """Which modalities each clip of a batch has: (N, P) float32."""
         if seeds is None:
             raise ConfigError("dropout needs a 'seed' in each training item, which this dataset does not give: "
                               'add one, see photoreal.structures.ClipItem')
-        return torch.from_numpy(np.stack([self.dropout.draw(seed) for seed in seeds.tolist()])).float()
+        return torch.from_numpy(np.stack([self.dropout.draw(seed, None if recorded is None else recorded[i])
+                                          for i, seed in enumerate(seeds.tolist())])).float()
 
 
 def merge_derived(derived: Mapping[str, Any], cfg: Mapping[str, Any], who: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
+from photoreal.datasets.build import build_dataset
 from photoreal.datasets.sources import FolderSource
 from photoreal.datasets.streams import StreamDataset
 from photoreal.datasets.writers import write_json
@@ -20,7 +21,6 @@ from photoreal.errors import DataError
 from photoreal.metrics import VideoMetric
 from photoreal.metrics.base import DOMAINS
 from photoreal.models.preprocessor import ClipPreprocessor
-from photoreal.registry import DATASETS
 from photoreal.reporting.build import build_report
 from photoreal.reporting.compare import Difference, compare
 from photoreal.reporting.runs import PerFrame, is_test_dir, read_test
@@ -108,7 +108,7 @@ def measure_predictions(cfg: Config, folder: str | Path) -> tuple[PerFrame, froz
     Raises:
         DataError: There are no predictions of any video, or of another number of frames.
     """
-    dataset: StreamDataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset: StreamDataset = build_dataset(cfg, 'test')
     metrics = [metric for metric in map(METRICS.build, _metric_configs(cfg)) if isinstance(metric, VideoMetric)]
     for result in _results(dataset, Path(folder)):
         for metric in metrics:

@@ -302,3 +302,25 @@ def test_limits_are_checked_before_training(tmp_path, frames):
 def test_arguments_out_of_range(tmp_path, frames, arguments, message):
     with pytest.raises(ConfigError, match=message):
         _clips(tmp_path, **arguments)
+
+
+def test_a_video_may_lack_what_others_have(tmp_path):
+    make_video(tmp_path, COUNT, height=HEIGHT, width=WIDTH, labels=True)
+    make_video(tmp_path, COUNT, height=HEIGHT, width=WIDTH, name='bare')
+    modalities = {'labels': Labels(), 'copy': Copy()}
+    with pytest.raises(DataError, match=r'bare: found no labels/.*or let videos lack it \(model.dropout\)'):
+        _clips(tmp_path, modalities)
+    dataset = _clips(tmp_path, modalities, optional=['labels'], flip_prob=0.5)
+    items = [dataset[k] for k in range(len(dataset))]
+    batch = default_collate(items)
+    assert batch['maps']['labels'].shape == (2 * COUNT, 3, 1, 9, 9)
+    lacking = [dataset.describe(k).video.name == 'bare' for k in range(len(dataset))]
+    assert sum(lacking) == COUNT and batch['recorded']['labels'].tolist() == [int(not bare) for bare in lacking]
+    for bare, item in zip(lacking, items):
+        assert (item['maps']['labels'] == 255).all().item() == bare, '255 is no class'
+
+
+def test_what_no_video_has_cannot_be_learnt(tmp_path):
+    make_video(tmp_path, COUNT, height=HEIGHT, width=WIDTH)
+    with pytest.raises(DataError, match="no video to train on has labels/, where the modality 'labels' is recorded"):
+        _clips(tmp_path, {'labels': Labels(), 'copy': Copy()}, optional=['labels'])

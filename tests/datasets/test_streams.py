@@ -133,3 +133,10 @@ def test_what_is_left_out_need_not_be_recorded(tmp_path, videos):
         StreamDataset(tmp_path, modalities, leave_out=['label'])
     with pytest.raises(ConfigError, match='leaves no modality'):
         StreamDataset(tmp_path, {'copy': Copy()}, leave_out=['copy'])
+
+
+def test_a_video_may_lack_what_the_model_can_do_without(tmp_path, videos):
+    modalities = {'copy': Copy(), 'more': Labels()}
+    modalities['more'].folder = 'more'
+    dataset = StreamDataset(tmp_path, modalities, optional=['more'])
+    assert list(dataset[0]['maps']) == ['copy'] and list(dataset.modalities) == ['copy', 'more']

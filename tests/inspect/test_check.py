@@ -39,11 +39,20 @@ def test_sound_data_has_neither_errors_nor_warnings(tmp_path: Path) -> None:
     assert 'train/real/a' in text and '80x64' in text and 'training can start' in text and 'gap meter' in text
 
 
-def test_a_missing_domain_fails_and_the_others_are_looked_at(tmp_path: Path) -> None:
+def test_what_is_not_there_to_validate_on_is_a_note(tmp_path: Path) -> None:
     put(tmp_path, 'train/real/a', frames(0))
+    (tmp_path / 'val/virtual').mkdir(parents=True)
     report = check(tmp_path, PLAN)
-    assert report.failed
-    assert len(found(report, 'error')) == 2 and all('val' in text for text in found(report, 'error'))
+    assert not report.failed and len(report.looks) == 1
+    absent = [text for text in found(report, 'note') if 'training needs none' in text]
+    assert [text.partition(' ')[0] for text in absent] == [f'{tmp_path}/val/real', f'{tmp_path}/val/virtual']
+    assert 'predictions of virtual video are neither shown nor measured' in absent[1]
+
+
+def test_missing_training_data_fails_and_the_others_are_looked_at(tmp_path: Path) -> None:
+    put(tmp_path, 'val/real/a', frames(0))
+    report = check(tmp_path, PLAN)
+    assert report.failed and ['train/real' in text for text in found(report, 'error')] == [True]
     assert len(report.looks) == 1
     assert summary(report).startswith('error: ')
 

@@ -56,11 +56,17 @@ class ModalityDropout:
         keep = check_number('dropout.keep', cfg.get('keep', 1), 1, len(names), integer=True)
         return cls(probs, keep, len(names) - len(probs))
 
-    def draw(self, seed: int) -> np.ndarray:
-        """Which of ``probs``, in their order, are present in the clip with this random seed: (P,) bool."""
+    def draw(self, seed: int, recorded: np.ndarray | None = None) -> np.ndarray:
+        """Which of ``probs``, in their order, are present in the clip with this random seed: (P,) bool.
+
+        Args:
+            seed: The clip's.
+            recorded: (P,) bool, which of them its video has at all; None: all.
+        """
         chance, rank = np.random.default_rng(seed).random((2, len(self.probs)))
-        present = chance >= np.array(list(self.probs.values()))
-        absent = np.flatnonzero(~present)
+        there = np.ones(len(self.probs), bool) if recorded is None else recorded
+        present = (chance >= np.array(list(self.probs.values()))) & there
+        absent = np.flatnonzero(there & ~present)
         short = max(0, self.keep - self.always - int(present.sum()))
         present[absent[np.argsort(rank[absent])[:short]]] = True
         return present

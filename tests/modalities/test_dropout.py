@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from photoreal.errors import ConfigError, DataError
+from photoreal.modalities.dropout import ModalityDropout
 from photoreal.models import ClipPreprocessor
-from photoreal.models.dropout import ModalityDropout
 from tests.models.helpers import MODALITIES, build, clips, frame, wrappers
 
 NAMES = ['a', 'b', 'c', 'd']
@@ -41,6 +41,18 @@ def test_those_that_are_never_missing_count_among_the_kept():
     assert (drawn(dropout, 50).sum(1) == 1).all()
 
 
+def test_what_a_video_lacks_is_never_drawn_nor_kept():
+    dropout = ModalityDropout.parse(dict(prob=0.8, keep=2), NAMES)
+    recorded = np.array([True, False, True, False])
+    present = np.stack([dropout.draw(seed, recorded) for seed in range(50)])
+    assert (present == recorded).all(), 'two are left of which two are kept'
+    free = ModalityDropout.parse(dict(prob=0.5), NAMES)
+    everything = np.ones(4, bool)
+    assert all((free.draw(seed) == free.draw(seed, everything)).all() for seed in range(50))
+    alone = np.stack([free.draw(seed, recorded) for seed in range(200)])
+    assert not alone[:, [1, 3]].any() and alone.any(1).all() and not alone[:, [0, 2]].all()
+
+
 @pytest.mark.parametrize('cfg, message', [
     (dict(prob=1.2), 'dropout.prob of a=1.2'), (dict(prob=dict(e=0.1)), "names 'e', which is no modality"),
     (dict(prob=dict(b=0.1)), "names 'b', the image"), (dict(prob=0.1, keep=5), 'dropout.keep=5'),
@@ -69,6 +81,15 @@ def test_a_missing_modality_is_zero_and_says_so():
         assert torch.equal(condition[i, :, 1:4], plain[i, :, 1:4])
         assert torch.equal(condition[i, :, :1], plain[i, :, :1] * float(present[i]))
         assert (condition[i, :, 4] == float(present[i])).all()
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_clips_of_videos_that_lack_it_have_none(training):
+    preprocessor = ClipPreprocessor(MODALITIES, 'picture', dict(prob=dict(gray=0.0)))
+    batch = clips(4) | {'recorded': {'gray': torch.tensor([1, 0, 0, 1])}}
+    condition = preprocessor(batch, training=training)['condition']
+    assert condition[:, 0, 4, 0, 0].tolist() == [1, 0, 0, 1]
+    assert (condition[1:3, :, 0] == 0).all() and (condition[0, :, 0] != 0).any()
 
 
 def test_outside_training_all_is_present_that_is_given():
