@@ -103,6 +103,12 @@ class ConditionLayout:
             start += count
         return cls(slices, image, {name: start + i for i, name in enumerate(optional)})
 
+    def describe(self) -> dict[str, Any]:
+        """The layout as plain values: 'channels' (modality -> its channels, in order), 'optional' (those that may be
+        missing, in the order of their channels)."""
+        return {'channels': {name: part.stop - part.start for name, part in self.slices.items()},
+                'optional': list(self.presence)}
+
     @property
     def channels(self) -> int:
         """Channels of the condition."""

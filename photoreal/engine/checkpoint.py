@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all, read without running anything that is inside."""
 
 import errno
+import json
 import os
 import pickle
 import re
@@ -14,13 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, print_log
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from photoreal.datasets.writers import atomic_path
-from photoreal.errors import CheckpointError
+from photoreal.errors import CheckpointError, ConfigError
+from photoreal.modalities import build_modalities
+from photoreal.modalities.dropout import ModalityDropout
 from photoreal.storage import fetch, is_folder, is_url
 
 LATEST, BEST = 'latest.pth', 'best.pth'
+BUNDLE_SUFFIX = '.safetensors'
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MARGIN = 1 << 20  # bytes of a checkpoint besides its tensors, at most
 HISTORY = 1000  # values of each logged scalar that a run and its checkpoints keep; the log files have all
@@ -107,6 +112,8 @@ def find_checkpoint(path: str | Path) -> Path:
 def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
     """Load a checkpoint; only tensors and plain values are admitted, and the log history of MMEngine's own.
 
+    A bundle is read as a checkpoint that holds a generator alone.
+
     Raises:
         CheckpointError: No such file, a damaged one, one that holds more than plain values, or no weights in it.
         StorageError: There is none at a URL, or it cannot be reached.
@@ -118,6 +125,8 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
         except CheckpointError as error:
             raise CheckpointError(f'{path}: {error}') from error
     path = find_checkpoint(path)
+    if path.suffix == BUNDLE_SUFFIX:
+        return _read_bundle(path)
     _check_whole(path)
     checkpoint = _load(path, map_location=map_location)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
@@ -135,9 +144,25 @@ def read_meta(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: It cannot be read.
     """
+    if path.suffix == BUNDLE_SUFFIX:
+        return {}
     checkpoint = _load(path, map_location='cpu', mmap=True)
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     return meta if isinstance(meta, dict) else {}
+
+
+def _read_bundle(path: Path) -> dict[str, Any]:
+    """A bundle's generator, and the condition that it is for, as a checkpoint holds them."""
+    try:
+        with safe_open(path, framework='pt') as file:
+            model = json.loads((file.metadata() or {})['model'])
+            state = {f'generator.{key}': file.get_tensor(key).float() for key in file.keys()}
+        modalities = build_modalities(model['modalities'])
+        optional = ModalityDropout.parse(model.get('dropout'), list(modalities), model.get('image')).probs
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError, ConfigError) as error:
+        raise CheckpointError(f'{path} cannot be read as a bundle of tools/export.py: {error}') from error
+    channels = {name: modality.channels for name, modality in modalities.items()}
+    return {'state_dict': state, 'meta': {'condition': {'channels': channels, 'optional': list(optional)}}}
 
 
 def _load(path: Path, **arguments: Any) -> Any:

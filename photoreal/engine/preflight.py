@@ -22,6 +22,7 @@ from photoreal.datasets.build import build_dataset
 from photoreal.datasets.transforms import compute_map
 from photoreal.engine.agreement import greatest
 from photoreal.engine.checkpoint import load_weights
+from photoreal.engine.finetune import start_from
 from photoreal.engine.mirror import copy_of, mirror_of
 from photoreal.engine.optim import PartwiseOptimWrapperConstructor
 from photoreal.engine.resume import check_resumable, newest_of_all, newest_with_copy, read_for_all
@@ -96,7 +97,10 @@ def build_parts(cfg: Config, phases: Sequence[str]) -> Parts:
         checkpoint = read_for_all(cfg.load_from)
         if cfg.get('resume'):
             check_resumable(checkpoint, model, cfg.load_from)
-        load_weights(model, checkpoint['state_dict'], cfg.load_from)
+        if 'train' in phases and not cfg.get('resume'):
+            start_from(model, checkpoint, cfg.load_from)
+        else:
+            load_weights(model, checkpoint['state_dict'], cfg.load_from)
     datasets = _build_datasets(cfg, phases)
     for phase, dataset in datasets.items():
         with _naming(f'{phase}_dataloader'):

@@ -30,6 +30,7 @@ from photoreal.engine.checkpoint import (
 )
 from photoreal.engine.console import is_news
 from photoreal.engine.distributed import start_processes
+from photoreal.engine.finetune import start_from
 from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.mirror import copy_of, mirror_of
 from photoreal.engine.occupancy import Earlier, check_free, check_test_folder, remove_run, remove_test, sole_use
@@ -95,6 +96,9 @@ class VideoRunner(Runner):
         if schedules and self.param_schedulers:
             checkpoint['param_schedulers'] = {part: [scheduler.state_dict() for scheduler in schedulers]
                                               for part, schedulers in self.param_schedulers.items()}
+        layout = getattr(model.data_preprocessor, 'layout', None)  # a model of another package may have none
+        if layout is not None:
+            checkpoint['meta']['condition'] = layout.describe()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         return checkpoint
 
@@ -104,7 +108,8 @@ class VideoRunner(Runner):
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False,
                         revise_keys: Any = None) -> dict[str, Any]:
-        """Load weights; see :func:`photoreal.engine.checkpoint.load_weights` for what must fit.
+        """Load weights; see :func:`photoreal.engine.checkpoint.load_weights` for what must fit, and
+        :func:`photoreal.engine.finetune.start_from` for the weights that a training starts from.
 
         The file is read to the CPU, whatever ``map_location``, and need not lie on the disk of every node.
         """
@@ -114,7 +119,11 @@ class VideoRunner(Runner):
         if 'message_hub' in checkpoint:
             checkpoint['message_hub'] = restored_message_hub(checkpoint['message_hub'])
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_weights(getattr(self.model, 'module', self.model), checkpoint['state_dict'], str(filename))
+        model = getattr(self.model, 'module', self.model)
+        if self._train_loop is not None and not self._resume:
+            start_from(model, checkpoint, str(filename))
+        else:
+            load_weights(model, checkpoint['state_dict'], str(filename))
         self._has_loaded = True
         self.logger.info(f'Loaded checkpoint {filename}')
         return checkpoint

@@ -32,6 +32,10 @@ class Discriminator(BaseModule):
             One score a head (several for a discriminator of several scales).
         """
 
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        """As that of a generator; what a discriminator does not name starts anew with other modalities."""
+        return {}
+
 
 def beside_condition(clip: Tensor, context: ClipContext, upsample: nn.Module) -> Tensor:
     """Frames (N*T, C + 3, H*s, W*s) of a clip (N, T, 3, H*s, W*s), each beside its condition."""

@@ -31,3 +31,6 @@ class SpatialDiscriminator(Discriminator):
 
     def forward(self, clip: Tensor, context: ClipContext) -> list[Score]:
         return [self.trunk(beside_condition(clip, context, self.upsample) if self.conditional else clip.flatten(0, 1))]
+
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        return {'trunk.conv_in.0.weight': [*range(channels), -1, -1, -1]} if self.conditional else {}

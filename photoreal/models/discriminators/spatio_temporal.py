@@ -49,6 +49,10 @@ class SpatioTemporalDiscriminator(Discriminator):
                   self._triplets(condition)]
         return [self.trunk(torch.cat(inputs, dim=1))]
 
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        triplets = [channel for channel in range(channels) for _ in range(3)]
+        return {'trunk.conv_in.0.weight': [-1] * 18 + triplets}
+
     @staticmethod
     def _triplets(clip: Tensor) -> Tensor:
         """(N, 3*K, c, H, W) -> (N*K, c*3, H, W), each channel's three frames side by side."""

@@ -47,3 +47,15 @@ class Generator(BaseModule):
     def estimate_flow(self, condition: Tensor) -> Tensor | None:
         """Backward flow (N, T-1, 2, H, W) between a condition's frames (N, T, C, H, W); None: it estimates none."""
         return None
+
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        """Which weights see the condition: name of a weight -> for each of its input channels the number of the
+        condition's channel that it sees, or -1 where it sees something else.
+
+        Weights of a model with other modalities are carried over by it. A generator that says nothing takes only
+        weights of the same modalities.
+
+        Args:
+            channels: Those of the condition, were the network made for so many.
+        """
+        return {}

@@ -62,6 +62,9 @@ class FrameResNet(Generator):
     def step(self, condition: Tensor, state: State) -> tuple[Tensor, State]:
         return self._translate(condition), {}
 
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        return {'body.0.weight': list(range(channels))}
+
     def _translate(self, condition: Tensor) -> Tensor:
         height, width = condition.shape[-2:]
         padded = F.pad(condition, (0, -width % self.grid, 0, -height % self.grid), mode='replicate')

@@ -152,6 +152,11 @@ class FRNet(Generator):
         current, previous = condition[:, 1:].flatten(0, 1), condition[:, :-1].flatten(0, 1)  # (N*(T-1), C, H, W)
         return self.flow_net(current, previous).unflatten(0, (n, t - 1))
 
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        condition = list(range(channels))
+        return {'flow_net.encoder.0.0.weight': 2 * condition,
+                'conv_in.0.weight': condition + [-1] * (self.scale**2 * self.out_channels)}
+
     def _enlarge(self, flow: Tensor) -> Tensor:
         """(N, 2, H, W) in pixels of the condition -> (N, 2, H*s, W*s) in pixels of the prediction."""
         return self.upsample(self.scale * flow.contiguous())

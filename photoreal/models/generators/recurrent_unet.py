@@ -127,6 +127,9 @@ class RecurrentUNet(Generator):
         encoded = self._encode(self._pad(condition.flatten(0, 1))).unflatten(0, (n, t))
         return self._whole_flow(self._flow(encoded), height, width)
 
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        return {'encode.0.weight': [channel for channel in range(channels) for _ in range(self.fold**2)]}
+
     def _pad(self, x: Tensor) -> Tensor:
         """Repeat the edges at the bottom and on the right until the sizes of all nets come out even."""
         height, width = x.shape[-2:]

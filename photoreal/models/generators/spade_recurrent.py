@@ -105,6 +105,13 @@ class SPADERecurrent(Generator):
         current, previous = condition[:, 1:].flatten(0, 1), condition[:, :-1].flatten(0, 1)  # (N*(T-1), C, H, W)
         return self.flow_net(current, previous).unflatten(0, (n, t - 1))
 
+    def condition_inputs(self, channels: int) -> dict[str, list[int]]:
+        condition = list(range(channels))
+        shaped = [f'{level}.{i}.norms.{j}.shared.0.weight' for level in ('coarse', 'fine')
+                  for i in range(len(getattr(self, level))) for j in range(2)]
+        return {'flow_net.encoder.0.0.weight': 2 * condition, 'conv_in.weight': condition + [-1] * 3,
+                **dict.fromkeys(shaped, condition)}
+
     @staticmethod
     def _blank(condition: Tensor) -> Tensor:
         return condition.new_zeros(len(condition), 3, *condition.shape[-2:])
