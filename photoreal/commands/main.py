@@ -6,6 +6,9 @@ example: python tools/main.py --exp_dir experiments_BD/TecoGAN/001 --mode train 
 
 import argparse
 import os
+from pathlib import Path
+
+import yaml
 
 from photoreal.cli import ToolParser
 
@@ -16,8 +19,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--mode', required=True, choices=['train', 'test', 'profile'])
     parser.add_argument('--opt', required=True, help="the YAML in the experiment's folder")
     parser.add_argument('--model', help="'TecoGAN' or 'FRVSR' (default: as the YAML says)")
-    parser.add_argument('--gpu_ids', '--gpu_id', default='-1', metavar='N[,N...]',
-                        help='the GPUs to use, -1 for the CPU (default: %(default)s)')
+    parser.add_argument('--gpu_ids', '--gpu_id', metavar='N[,N...]',
+                        help='the GPUs to use, -1 for the CPU (default: as the YAML says, else -1)')
+    parser.add_argument('--resume', action='store_true',
+                        help='with --mode train: go on from the newest checkpoint in the folder')
     parser.add_argument('--lr_size', default='3x256x256', metavar='CxHxW',
                         help='size of the input to profile with (default: %(default)s)')
     parser.add_argument('--test_speed', action='store_true', help='a profile measures the speed in any case')
@@ -29,22 +34,36 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def choose_gpus(gpu_ids: str) -> None:
+def choose_gpus(gpu_ids: str | None, exp_dir: str, opt: str) -> None:
     """Show only these GPUs to torch, which must not have been imported yet; old scripts may have done so already."""
+    if gpu_ids is None:
+        gpu_ids = gpus_of(exp_dir, opt)
     if gpu_ids.startswith('-'):
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     else:
         os.environ.setdefault('CUDA_VISIBLE_DEVICES', gpu_ids)
 
 
+def gpus_of(exp_dir: str, opt: str) -> str:
+    """The GPUs that a YAML names as ``gpu_id`` or ``gpu_ids``; '-1' where it names none, or cannot be read."""
+    inside = Path(exp_dir) / opt
+    try:
+        values = yaml.safe_load((inside if inside.is_file() else Path(opt)).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return '-1'  # it is read once more, and its fault told
+    named = next((values[key] for key in ('gpu_ids', 'gpu_id') if values.get(key) is not None), -1) \
+        if isinstance(values, dict) else -1
+    return ','.join(map(str, named if isinstance(named, list) else [named]))
+
+
 def main() -> None:
     args = parse_args()
-    choose_gpus(args.gpu_ids)
+    choose_gpus(args.gpu_ids, args.exp_dir, args.opt)
     if args.local_rank >= 0:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from photoreal.migrate import old_program
     if args.mode == 'train':
-        old_program.train(args.exp_dir, args.opt, args.model)
+        old_program.train(args.exp_dir, args.opt, args.model, args.resume)
     elif args.mode == 'test':
         old_program.test(args.exp_dir, args.opt, args.model)
     else:

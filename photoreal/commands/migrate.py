@@ -33,7 +33,8 @@ def convert_config(args: argparse.Namespace) -> None:
     print(migrated.text())
     print(f'train: python tools/train.py {migrated.config} --work-dir {args.exp_dir}')
     for path in migrated.checkpoints:
-        print(f'test:  python tools/test.py {migrated.config} --checkpoint {path} --domains real')
+        print(f'test:  python tools/test.py {migrated.config} --checkpoint {path} --domains '
+              + ' '.join(migrated.domains or ('real',)))
 
 
 def convert_weights(args: argparse.Namespace) -> None:

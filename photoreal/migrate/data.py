@@ -1,13 +1,15 @@
 """The data of an old experiment in the layout of a data set: links, nothing is copied."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 from photoreal.datasets.sources import visible
 from photoreal.datasets.tecogan_lmdb import read_sequences
 from photoreal.errors import DataError
 from photoreal.migrate.options import Options
+from photoreal.migrate.places import Video
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,45 @@ def link(root: Path, train: VideoSet | None, tests: Sequence[VideoSet]) -> None:
     for test in tests:
         prefix = f'{test.name}_' if len(tests) > 1 else ''
         places |= {f'val/real/{prefix}{name}': path for name, path in test.videos().items()}
-    links = {root / place / ('frames.lmdb' if (target / 'data.mdb').is_file() else 'frames'): target.resolve()
-             for place, target in places.items()}
-    for path in root.glob('*/real/*/frames*'):
+    _make_links(root, {root / place / ('frames.lmdb' if (target / 'data.mdb').is_file() else 'frames'): target
+                       for place, target in places.items()})
+
+
+def link_videos(root: Path, videos: Sequence[Video]) -> None:
+    """Make ``<root>/<split>/<domain>/<video>/<modality>`` of links; what earlier calls left there is replaced.
+
+    Of videos of one name, from several folders, the later ones get a number.
+
+    Raises:
+        DataError: No links can be made.
+    """
+    links: dict[Path, Path] = {}
+    taken: set[Path] = set()
+    for video in videos:
+        folder = root / video.split / video.domain / video.name
+        copies = (folder.with_name(f'{video.name}_{number}') for number in count(2))
+        folder = next(place for place in (folder, *islice(copies, len(taken))) if place not in taken)
+        taken.add(folder)
+        links |= {folder / (name if path.is_dir() else name + path.suffix): path
+                  for name, path in video.entries.items()}
+    _make_links(root, links)
+
+
+def _make_links(root: Path, targets: Mapping[Path, Path]) -> None:
+    links = {path: target.resolve() for path, target in targets.items()}
+    for path in root.glob('*/*/*/*'):
         if path.is_symlink() and links.get(path) != path.resolve():
             _remove(path)
     for path, target in links.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.is_symlink():
-                path.symlink_to(target, target_is_directory=True)
+                path.symlink_to(target, target_is_directory=target.is_dir())
         except FileExistsError:
             pass  # another process of the same run was quicker
         except OSError as error:
             raise DataError(f'{path}: no link to {target} can be made ({error}); copy the data with '
-                            'tools/prepare_data.py --from tecogan instead, and set data_root') from error
+                            'tools/prepare_data.py, and set data_root') from error
 
 
 def _remove(path: Path) -> None:

@@ -10,13 +10,21 @@ from photoreal.benchmark.model import as_table, measure_model
 from photoreal.bundle import load_untrained
 from photoreal.config import check_config, load_config
 from photoreal.engine import runner
+from photoreal.engine.checkpoint import LATEST
 from photoreal.errors import CheckpointError, DataError
 from photoreal.migrate.experiment import Migrated, migrate_experiment
 from photoreal.report import table
 
 
-def train(exp_dir: str, yaml: str, model: str | None = None) -> Path:
+def train(exp_dir: str, yaml: str, model: str | None = None, resume: bool = False) -> Path:
     """Train an experiment in its folder, which is returned.
+
+    Args:
+        exp_dir: The experiment's folder.
+        yaml: The YAML, within it or by itself.
+        model: 'TecoGAN' or 'FRVSR'; None: as the YAML says.
+        resume: Whether to go on from the newest checkpoint in the folder. Where the YAML names one of them as
+            ``load_path``, and its number as ``start_iter``, the run goes on from that one in any case.
 
     Raises:
         PhotorealError: It cannot be migrated or trained.
@@ -25,6 +33,8 @@ def train(exp_dir: str, yaml: str, model: str | None = None) -> Path:
     if migrated.missing:
         raise DataError.from_faults(f'{exp_dir} cannot be trained:', migrated.missing)
     cfg = _load(migrated, exp_dir)
+    if resume or migrated.resume is not None:
+        runner.resume_from(cfg, 'auto' if resume else str(migrated.resume))
     runner.train(cfg)
     if is_main_process():
         print(f'done: checkpoints, log and metrics are in {exp_dir}')
@@ -40,10 +50,12 @@ def test(exp_dir: str, yaml: str, model: str | None = None) -> list[Path]:
     migrated = _migrate(exp_dir, yaml, model)
     if migrated.missing:
         raise DataError.from_faults(f'{exp_dir} cannot be tested:', migrated.missing)
-    if not migrated.checkpoints:
-        raise CheckpointError(f'{exp_dir}/{yaml}: model.generator.load_path is empty: name the weights to test')
+    checkpoints = migrated.checkpoints or [path for path in [Path(exp_dir) / LATEST] if path.is_file()]
+    if not checkpoints:
+        raise CheckpointError(f'{exp_dir}/{yaml}: model.generator.load_path is empty, and {exp_dir} has no checkpoint '
+                              'of its own: name the weights to test')
     folders = []
-    for checkpoint in migrated.checkpoints:
+    for checkpoint in map(_named, checkpoints):
         out = migrated.results / checkpoint.stem
         cfg = _load(migrated, str(out / 'log'))
         cfg.experiment_name = f'{migrated.config.stem}_{checkpoint.stem}'  # MMEngine tells loggers apart by it
@@ -65,6 +77,11 @@ def profile(exp_dir: str, yaml: str, model: str | None, size: tuple[int, int]) -
     scale = loaded.generator.scale
     return '\n'.join([f'{size[1]}x{size[0]} -> {scale * size[1]}x{scale * size[0]}, {count / 1e6:.3f} M parameters',
                       as_table(measure_model(loaded, [size], dtype='fp32'))])
+
+
+def _named(checkpoint: Path) -> Path:
+    """The file that ``latest.pth`` stands for, whose name tells the iteration."""
+    return checkpoint.resolve() if checkpoint.is_symlink() else checkpoint
 
 
 def _migrate(exp_dir: str, yaml: str, model: str | None) -> Migrated:

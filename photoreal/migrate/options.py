@@ -1,5 +1,7 @@
 """The YAML of an old experiment, which remembers what has been asked for, so that no key is dropped in silence."""
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ class Options:
     Attributes:
         path: The file.
         notes: Key -> what became of it, for those that have no key of a config as their counterpart.
+        lenient: Whether values without a counterpart become notes, the usual value taking their place, rather than
+            errors.
 
     Raises:
         ConfigError: It is missing, or no YAML of sections.
@@ -39,7 +43,9 @@ class Options:
                               'model and, to train, train')
         self._values: dict[str, Any] = values
         self._asked: set[str] = set()
+        self._covered: set[str] = set()
         self.notes: dict[str, str] = {}
+        self.lenient = False
 
     def __contains__(self, key: str) -> bool:
         """Whether the key is there and not empty."""
@@ -70,7 +76,30 @@ class Options:
         else:
             if kind not in (int, float) and isinstance(value, kind):
                 return value
+        if self.lenient:
+            self.notes[key] = f'{value!r} is no {kind.__name__}; {default!r} is used'
+            return default
         raise ConfigError(f'{self.path}: {key}={value!r}: expected {kind.__name__}')
+
+    def first(self, keys: Sequence[str], default: Any = None, kind: type = str) -> Any:
+        """The value of the first of several keys that is there."""
+        found = [self.take(key, None, kind) for key in keys]
+        return next((value for value in found if value is not None), default)
+
+    def text(self, key: str) -> str | None:
+        """The value of a key where it is a text; None where it is missing, empty or something else."""
+        self._asked.add(key)
+        value = self._find(key)
+        return value if isinstance(value, str) and value else None
+
+    def value(self, key: str) -> Any:
+        """What the YAML holds at a key, without asking for it; None where there is nothing."""
+        value = self._find(key)
+        return None if value is _MISSING else value
+
+    def cover(self, section: str) -> None:
+        """Take a section for understood, with all below it."""
+        self._covered.add(section)
 
     def choose(self, key: str, known: dict[str, Any], default: str | None = None) -> Any:
         """What stands in ``known`` for the value of a key.
@@ -80,6 +109,10 @@ class Options:
         """
         value = self.take(key, default)
         if value not in known:
+            if self.lenient:
+                usual = default if default in known else next(iter(known))
+                self.notes[key] = f'{value!r} is not known here (known: {", ".join(map(str, known))}); {usual} is used'
+                return known[usual]
             raise ConfigError(f'{self.path}: {key}={value!r} is unknown{suggest(str(value), known)}')
         return known[value]
 
@@ -96,8 +129,17 @@ class Options:
 
     def unknown(self) -> list[str]:
         """Keys that nothing has asked for; those below one with a note are covered by it."""
+        covered = (*self.notes, *self._covered)
         return [key for key in _leaves(self._values, '') if key not in self._asked
-                and not any(key.startswith(f'{noted}.') for noted in self.notes)]
+                and not any(key == known or key.startswith(f'{known}.') for known in covered)]
+
+    def nearest(self, key: str) -> str | None:
+        """The key that may have been meant by an unknown one: like it by its last part, and not used itself."""
+        name, free = key.rpartition('.')[2], [asked for asked in self._asked if self.value(asked) is None]
+        section = key.rpartition('.')[0]
+        near = difflib.get_close_matches(name, {asked.rpartition('.')[2] for asked in free}, n=1, cutoff=0.7)
+        return min((asked for asked in free if near and asked.rpartition('.')[2] == near[0]),
+                   key=lambda asked: (asked.rpartition('.')[0] != section, asked), default=None)
 
     def _find(self, key: str) -> Any:
         value: Any = self._values

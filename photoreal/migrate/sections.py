@@ -7,6 +7,7 @@ from photoreal.migrate.options import Options
 
 DISTANCES = {'CB': 'charbonnier', 'L1': 'l1', 'MSE': 'mse'}
 ALWAYS = 'always done'
+TOTALS = ('total_iter', 'total_iters', 'max_iter', 'max_iters', 'niter', 'num_iter', 'iterations')
 # VGG19's layers by their number in torchvision's stack.
 _VGG19_BLOCKS = ([1, 3], [6, 8], [11, 13, 15, 17], [20, 22, 24, 26], [29, 31, 33, 35])
 VGG19_LAYERS = {number: f'relu{block}_{conv}' for block, numbers in enumerate(_VGG19_BLOCKS, 1)
@@ -31,7 +32,7 @@ def convert(options: Options, model: str | None = None) -> dict[str, Any]:
     sigma = options.take('dataset.degradation.sigma', 1.5, float)
     if kind == 'bicubic':
         options.note('dataset.degradation.sigma', 'BI has no blur')
-    adversarial = _is_adversarial(options, model)
+    adversarial = is_adversarial(options, model)
     crop = _crop(options, scale)
     top = {
         'clip_length': options.take('train.tempo_extent', 10, int),
@@ -45,27 +46,35 @@ def convert(options: Options, model: str | None = None) -> dict[str, Any]:
     upsample = 'bicubic' if kind == 'gaussian' else 'bilinear'
     networks: dict[str, Any] = {
         'generator': _generator(options, upsample),
-        'discriminator': _discriminator(options, upsample, crop) if adversarial else None,
-        'losses': {'_delete_': True} | _losses(options, adversarial),
+        'discriminator': discriminator(options, upsample, crop) if adversarial else None,
+        'losses': {'_delete_': True} | losses(options, adversarial),
         'ema_momentum': None,
     }
     if adversarial:
         threshold = options.take('train.discriminator.update_threshold', 0.4, float)
         adaptive = options.choose('train.discriminator.update_policy', {'adaptive': True, 'always': False}, 'always')
         networks['update_threshold'] = threshold if adaptive else None
-    return top | {'model': networks} | _data(options, scale, kind) | _metrics(options) | \
-        _optimisation(options, adversarial) | _loop(options)
+    return top | {'model': networks} | _data(options, scale, kind) | metrics(options) | \
+        optimisation(options, adversarial) | loop(options)
 
 
-def _is_adversarial(options: Options, model: str | None) -> bool:
-    """Whether there is a discriminator: in the training of a TecoGAN."""
+def is_tecogan(options: Options, model: str | None) -> bool:
+    """Whether a TecoGAN is asked for, and not an FRVSR, which has no discriminator."""
     name = options.take('model.name', 'TecoGAN')
     if model is not None and model.lower() != name.lower():
         options.notes['model.name'] = f'{model} was asked for instead'
     name = (model or name).lower()
+    if name not in ('tecogan', 'frvsr') and options.lenient:
+        options.notes['model.name'] = f'{name!r} is not known here (known: FRVSR, TecoGAN); TecoGAN is taken'
+        name = 'tecogan'
     if name not in ('tecogan', 'frvsr'):
         raise ConfigError(f"{options.path}: model.name='{name}' is unknown; known: FRVSR, TecoGAN")
-    if name == 'tecogan' and 'train.gan_crit' in options:
+    return name == 'tecogan'
+
+
+def is_adversarial(options: Options, model: str | None) -> bool:
+    """Whether there is a discriminator: in the training of a TecoGAN."""
+    if is_tecogan(options, model) and 'train.gan_crit' in options:
         return True
     for section in ('model.discriminator', 'train.discriminator'):
         options.note(section, 'without gan_crit, and for FRVSR, there is no discriminator')
@@ -89,7 +98,8 @@ def _generator(options: Options, upsample: str) -> dict[str, Any]:
             'num_blocks': options.take('model.generator.nb', 16, int), 'upsample': upsample}
 
 
-def _discriminator(options: Options, upsample: str, crop: int) -> dict[str, Any]:
+def discriminator(options: Options, upsample: str, crop: int) -> dict[str, Any]:
+    """The discriminator, for crops of so many pixels a side."""
     section = 'model.discriminator'
     kind = options.choose(f'{section}.name', {'STNet': 'STNet', 'stnet': 'STNet', 'SNet': 'SNet', 'snet': 'SNet'},
                           'STNet')
@@ -102,12 +112,21 @@ def _discriminator(options: Options, upsample: str, crop: int) -> dict[str, Any]
         return {'_delete_': True, 'type': 'SpatialDiscriminator',
                 'conditional': options.take(f'{section}.use_cond', True, bool)} | common
     if options.take(f'{section}.tempo_range', 3, int) != 3:
+        if options.lenient:
+            options.notes[f'{section}.tempo_range'] = 'it judges triplets of frames, 3'
+            return common | {'border_crop': border}
         raise ConfigError(f'{options.path}: {section}.tempo_range: expected 3, the frames of a triplet')
     return common | {'border_crop': border}
 
 
-def _losses(options: Options, adversarial: bool) -> dict[str, Any]:
-    """The criteria; those that the YAML leaves out stay out."""
+def losses(options: Options, adversarial: bool, flow_of: str = 'image') -> dict[str, Any]:
+    """The criteria; those that the YAML leaves out stay out.
+
+    Args:
+        options: The YAML.
+        adversarial: Whether there is a discriminator.
+        flow_of: What the warping criterion compares.
+    """
     found: dict[str, Any] = {}
 
     def add(name: str, old: str, kinds: dict[str, Any], weight: float = 1.0, **arguments: Any) -> None:
@@ -118,13 +137,13 @@ def _losses(options: Options, adversarial: bool) -> dict[str, Any]:
             options.note(section, 'there is no discriminator')
             return
         kind = options.choose(f'{section}.type', kinds)
-        if options.take(f'{section}.reduction', 'mean') != 'mean':
+        if options.choose(f'{section}.reduction', {'mean': 'mean', 'sum': 'sum'}, 'mean') != 'mean':
             raise ConfigError(f"{options.path}: {section}.reduction: expected 'mean'; a sum depends on the size of the "
                               'crop: divide the weight by the number of values, and write mean')
         found[name] = {**arguments, 'kind': kind, 'weight': options.take(f'{section}.weight', weight, float)}
 
     add('pixel', 'pixel_crit', DISTANCES, type='PixelLoss')
-    add('warping', 'warping_crit', DISTANCES, type='WarpingLoss', source='image')
+    add('warping', 'warping_crit', DISTANCES, type='WarpingLoss', source=flow_of)
     add('perceptual', 'feature_crit', {'CosineSimilarity': 'cosine', 'L1': 'l1'}, type='PerceptualLoss',
         backbone='vgg19', layers=_vgg_layers(options))
     add('ping_pong', 'pingpong_crit', DISTANCES, type='PingPongLoss')
@@ -137,6 +156,10 @@ def _losses(options: Options, adversarial: bool) -> dict[str, Any]:
 def _vgg_layers(options: Options) -> list[str]:
     numbers = options.take('train.feature_crit.feature_layers', [8, 17, 26, 35], list)
     wrong = [number for number in numbers if number not in VGG19_LAYERS]
+    if wrong and options.lenient:
+        options.notes['train.feature_crit.feature_layers'] = f'{wrong} are no ReLUs of VGG19, and left out'
+        numbers = [number for number in numbers if number in VGG19_LAYERS] or [8, 17, 26, 35]
+        wrong = []
     if wrong:
         raise ConfigError(f'{options.path}: train.feature_crit.feature_layers: {wrong[0]} is no ReLU of VGG19; '
                           f'expected some of {", ".join(map(str, VGG19_LAYERS))}')
@@ -152,26 +175,27 @@ def _data(options: Options, scale: int, kind: str) -> dict[str, Any]:
     clips = {'strides': [1], 'reverse_prob': 0.5 if kind == 'gaussian' else 0.0, 'flip_prob': 0.5,
              'still_prob': round(1 - factor, 6) if moving else 0.0, 'still_speed': speed}
     loaders: dict[str, Any] = {'train_dataloader': {
-        'batch_size': options.take('dataset.train.batch_size_per_gpu', 2, int), **_workers(options, 'train'),
+        'batch_size': options.take('dataset.train.batch_size_per_gpu', 2, int), **workers(options, 'dataset.train'),
         'dataset': clips}}
     tests = [name for name in options.keys('dataset') if name.startswith('test')]
-    settings = [_workers(options, name) for name in tests]  # all are asked for; the first one's are taken
+    settings = [workers(options, f'dataset.{name}') for name in tests]  # all are asked for; the first one's are taken
     own = settings[0] if settings else {}
     loaders['val_dataloader'] = {**own, 'dataset': {'domains': ['real'], 'max_frames': None}}
     loaders['test_dataloader'] = {**own, 'dataset': {'domains': ['real']}}
     return loaders
 
 
-def _workers(options: Options, section: str) -> dict[str, Any]:
+def workers(options: Options, section: str) -> dict[str, Any]:
     """Settings of a loader, those of its workers."""
-    section = f'dataset.{section}'
-    found: dict[str, Any] = {'num_workers': options.take(f'{section}.num_worker_per_gpu', 2, int)}
+    count = options.first([f'{section}.{name}' for name in ('num_worker_per_gpu', 'num_workers', 'n_workers')], 2, int)
+    found: dict[str, Any] = {'num_workers': count}
     if not options.take(f'{section}.pin_memory', True, bool):
         found['pin_memory'] = False  # else it is pinned where there is a GPU
     return found
 
 
-def _metrics(options: Options) -> dict[str, Any]:
+def metrics(options: Options) -> dict[str, Any]:
+    """What is measured of real video."""
     known = {'PSNR': {'type': 'PSNR'}, 'LPIPS': {'type': 'LPIPS'}, 'tOF': {'type': 'TOF'}, 'SSIM': {'type': 'SSIM'},
              'tLP': {'type': 'LPIPS'}}
     found = []
@@ -179,6 +203,7 @@ def _metrics(options: Options) -> dict[str, Any]:
         if name not in known:
             continue  # it stays among the unknown
         entry = {**known[name], 'domain': 'real'}
+        options.note(f'metric.{name}.mult', 'values are given as they are')
         options.note(f'metric.{name}.colorspace', 'psnr is measured on RGB, psnr_y and the others on luma')
         if name == 'LPIPS':
             entry['net'] = options.take('metric.LPIPS.net', 'alex')
@@ -193,7 +218,8 @@ def _metrics(options: Options) -> dict[str, Any]:
     return {'val_evaluator': found, 'test_evaluator': found}
 
 
-def _optimisation(options: Options, adversarial: bool) -> dict[str, Any]:
+def optimisation(options: Options, adversarial: bool) -> dict[str, Any]:
+    """Optimizers and schedules of the networks."""
     parts = ['generator', 'discriminator'] if adversarial else ['generator']
     schedules = {part: _schedule(options, part) for part in parts}
     alike = all(schedule == schedules['generator'] for schedule in schedules.values())
@@ -205,8 +231,9 @@ def _optimisation(options: Options, adversarial: bool) -> dict[str, Any]:
 
 def _optimizer(options: Options, part: str) -> dict[str, Any]:
     section = f'train.{part}'
-    found = {'lr': options.take(f'{section}.lr', 1e-4, float),
-             'betas': options.take(f'{section}.betas', [0.9, 0.999], list)}
+    usual = [options.take(f'{section}.beta{i}', beta, float) for i, beta in ((1, 0.9), (2, 0.999))]
+    found = {'lr': options.take(f'{section}.lr', options.take('train.lr', 1e-4, float), float),
+             'betas': options.take(f'{section}.betas', usual, list)}
     decay = options.take(f'{section}.weight_decay', 0.0, float)
     return found | ({'weight_decay': decay} if decay else {})
 
@@ -226,8 +253,9 @@ def _schedule(options: Options, part: str) -> list[dict[str, Any]]:
     return []
 
 
-def _loop(options: Options) -> dict[str, Any]:
-    iterations = options.take('train.total_iter', 500000, int)
+def loop(options: Options) -> dict[str, Any]:
+    """How long a training is, and what it does now and then."""
+    iterations = options.first([f'train.{name}' for name in TOTALS], 500000, int)
     options.note('train.start_iter', 'counting starts at 0; a run of photoreal is continued with --resume')
     options.note('train.ckpt_dir', 'checkpoints lie in the work dir')
     for key in ('save_res', 'save_json', 'json_dir'):

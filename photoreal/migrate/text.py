@@ -5,8 +5,8 @@ from typing import Any
 
 WIDTH = 110
 _COMMENTS = {
-    'crop_size': 'Pixels of the condition; the crop of the large frame is `scale` times larger.',
-    'modalities': 'What the generator sees: the small frame alone.',
+    'crop_size': 'Pixels of the condition; the crop of the target is `scale` times larger.',
+    'modalities': 'What the generator sees.',
     'model': 'The published networks and criteria.',
     'train_dataloader': 'How clips are cut, and how many.',
     'val_evaluator': 'What is measured.',

@@ -1,7 +1,9 @@
 """Weights of TecoGAN-PyTorch under our names."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,13 +51,16 @@ def convert_weights(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def convert_weights_file(source: str | Path, target: str | Path, beside: str | Path | None = None) -> str:
+def convert_weights_file(source: str | Path, target: str | Path, beside: str | Path | None = None,
+                         channels: Mapping[str, int] | None = None) -> str:
     """Convert a weights file; nothing in it is executed.
 
     Args:
         source: ``G_iterN.pth`` or ``D_iterN.pth``.
         target: The file to write; it is loaded with ``load_from``.
         beside: Another one, such as the discriminator's, to go into the same file.
+        channels: Name of a modality -> its channels, in the order of the network's input, to be noted in the file:
+            weights are then carried over to other modalities by their names.
 
     Returns:
         'generator' or 'discriminator', whichever the source held.
@@ -64,11 +69,36 @@ def convert_weights_file(source: str | Path, target: str | Path, beside: str | P
         CheckpointError: A file is missing, unreadable or not such a network's.
     """
     part, state = _read(Path(source))
+    if channels is not None and part == 'generator' and input_channels(state) != sum(channels.values()):
+        listed = ', '.join(f'{name} {count}' for name, count in channels.items())
+        raise CheckpointError(f'{source} is for {input_channels(state)} input channels; the modalities have '
+                              f'{sum(channels.values())} ({listed}): name those that it was trained with, in their '
+                              'order')
     if beside is not None:
         state |= _read(Path(beside))[1]
+    made: dict[str, Any] = {'state_dict': state}
+    if channels is not None:
+        made['meta'] = {'condition': {'channels': dict(channels), 'optional': []}}
     with atomic_path(target) as temporary:
-        torch.save({'state_dict': state}, temporary)
+        torch.save(made, temporary)
     return part
+
+
+def read_shape(source: str | Path) -> tuple[int, int]:
+    """Input channels of a generator's weights, and its convolutions between the residual blocks and the last layer.
+
+    Raises:
+        CheckpointError: The file is unreadable or no generator's.
+    """
+    part, state = _read(Path(source))
+    if part != 'generator':
+        raise CheckpointError(f'{source} holds the weights of a {part}; expected those of a generator')
+    return input_channels(state), sum(bool(re.fullmatch(r'generator\.conv_up\.\d+\.weight', key)) for key in state)
+
+
+def input_channels(state: Mapping[str, Tensor]) -> int:
+    """Channels of the condition that a generator's weights are for, under our names."""
+    return state['generator.flow_net.encoder.0.0.weight'].shape[1] // 2  # the flow net sees two frames
 
 
 def _read(source: Path) -> tuple[str, dict[str, Tensor]]:
