@@ -35,6 +35,7 @@ model = dict(generator={generator}{losses})
 train_dataloader = dict(batch_size=2, num_workers=0)
 val_dataloader = dict(num_workers=0, dataset=dict(max_frames=2))
 test_dataloader = dict(num_workers=0, dataset=dict(max_frames=4))
+load_from = None
 val_evaluator = [dict(type='PSNR', domain='real')]
 test_evaluator = [dict(type='PSNR', domain='real'), dict(type='WarpError', domain='virtual')]
 train_cfg = dict(max_iters=2, val_interval=2)

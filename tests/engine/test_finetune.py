@@ -11,7 +11,7 @@ from photoreal.engine.checkpoint import read_checkpoint
 from photoreal.engine.finetune import carry_over, channel_keys, start_from
 from photoreal.errors import CheckpointError
 from photoreal.models.discriminators import SpatialDiscriminator, SpatioTemporalDiscriminator
-from photoreal.models.generators import FrameResNet, FRNet, RecurrentUNet, SPADERecurrent
+from photoreal.models.generators import DetailUNet, FrameResNet, FRNet, RecurrentUNet, SPADERecurrent
 from photoreal.structures import ClipContext, ConditionLayout
 from photoreal.testing.networks import moving_clip, randomize
 from tests import tiny
@@ -45,6 +45,7 @@ def moved(net_before: torch.nn.Module, net_after: torch.nn.Module) -> None:
     lambda c: FRNet(c, mid_channels=4, num_blocks=1, flow_channels=4),
     lambda c: FRNet(c, mid_channels=4, num_blocks=1, flow_channels=4, scale=2),
     lambda c: RecurrentUNet(c, width=4, fold=2, blocks=(1, 1)),
+    lambda c: DetailUNet(c, width=4, blocks=(1, 1)),
     lambda c: SPADERecurrent(c, width=4, blocks=1, hidden=4, flow_channels=4),
     lambda c: FrameResNet(c, width=4, halvings=1, blocks=1)])
 def test_a_generator_starts_as_the_other_one_ended(make) -> None:
