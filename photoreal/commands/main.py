@@ -34,10 +34,8 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def choose_gpus(gpu_ids: str | None, exp_dir: str, opt: str) -> None:
+def choose_gpus(gpu_ids: str) -> None:
     """Show only these GPUs to torch, which must not have been imported yet; old scripts may have done so already."""
-    if gpu_ids is None:
-        gpu_ids = gpus_of(exp_dir, opt)
     if gpu_ids.startswith('-'):
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     else:
@@ -58,10 +56,15 @@ def gpus_of(exp_dir: str, opt: str) -> str:
 
 def main() -> None:
     args = parse_args()
-    choose_gpus(args.gpu_ids, args.exp_dir, args.opt)
+    gpu_ids = gpus_of(args.exp_dir, args.opt) if args.gpu_ids is None else args.gpu_ids
+    choose_gpus(gpu_ids)
     if args.local_rank >= 0:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    import torch
+
     from photoreal.migrate import old_program
+    if not gpu_ids.startswith('-') and not torch.cuda.is_available():
+        print(f'note: there is no GPU {gpu_ids} here: this runs on the CPU')
     if args.mode == 'train':
         old_program.train(args.exp_dir, args.opt, args.model, args.resume)
     elif args.mode == 'test':

@@ -2,6 +2,7 @@
 
 example: python tools/migrate.py config train.yml --exp-dir experiments_BD/TecoGAN/001
 example: python tools/migrate.py weights G_iter430000.pth generator.pth
+         python tools/migrate.py weights G_iter80000.pth generator.pth --modalities style:3 segments:24 normals:3
 """
 
 import argparse
@@ -21,8 +22,19 @@ def parse_args() -> argparse.Namespace:
     weights = commands.add_parser('weights', help="convert a generator's or discriminator's weights")
     weights.add_argument('source', help='G_iterN.pth or D_iterN.pth')
     weights.add_argument('target', help='file to write; use it with load_from or --checkpoint')
+    weights.add_argument('--modalities', nargs='+', metavar='NAME:CHANNELS', type=modality, default=[],
+                         help='of a multimodal generator: what its input channels are, in their order, such as '
+                              'style:3 segments:24; noted in the file, so that other models can start from it')
     weights.set_defaults(run=convert_weights)
     return parser.parse_args()
+
+
+def modality(text: str) -> tuple[str, int]:
+    """A type of option: 'style:3' -> ('style', 3)."""
+    name, colon, channels = text.rpartition(':')
+    if not colon or not name or not channels.isdecimal() or not int(channels):
+        raise argparse.ArgumentTypeError(f"found '{text}'; expected NAME:CHANNELS, such as style:3")
+    return name, int(channels)
 
 
 def convert_config(args: argparse.Namespace) -> None:
@@ -39,8 +51,12 @@ def convert_config(args: argparse.Namespace) -> None:
 
 def convert_weights(args: argparse.Namespace) -> None:
     from photoreal.migrate import convert_weights_file
-    part = convert_weights_file(args.source, args.target)
+    from photoreal.migrate.multimodal import describe_channels
+    channels = dict(args.modalities) or None
+    part = convert_weights_file(args.source, args.target, channels=channels)
     print(f'{args.target}: the weights of a {part}')
+    if channels:
+        print(f'input channels: {describe_channels(channels)}')
 
 
 def main() -> None:

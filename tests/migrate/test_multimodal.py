@@ -151,6 +151,15 @@ def test_old_weights_are_converted_by_the_order_of_the_modalities(project: Path,
         assert torch.equal(model.state_dict()[name], rules.fill(old_generator(30), 1)[old])
 
 
+def test_weights_alone_are_converted_with_what_is_said_of_their_channels(project: Path) -> None:
+    torch.save(rules.fill(old_generator(27), 1), 'G.pth')
+    ended = tiny.run('migrate', 'weights', 'G.pth', 'new.pth', '--modalities', 'style:3', 'segments:24')
+    assert ended.code == 0, ended.err
+    assert 'input channels: style 0-2, segments 3-26' in ended.out
+    assert read_checkpoint('new.pth')['meta']['condition']['channels'] == {'style': 3, 'segments': 24}
+    assert tiny.run('migrate', 'weights', 'G.pth', 'new.pth', '--modalities', 'style').code == 2
+
+
 def test_the_count_of_channels_tells_what_maps_are(project: Path) -> None:
     """A label map and a depth map that the old program read as pictures of 3 channels are read so, too."""
     torch.save(rules.fill(old_generator(9, tail=0), 1), 'G_iter10.pth')
@@ -201,7 +210,8 @@ def test_only_what_a_run_needs_must_be_there(project: Path) -> None:
     migrated, _ = migrate(project, forks.NAMES, dataset__train_dir='data/gone')
     assert 'dataset.train_dir: there is no data/gone (seen from' in migrated.missing[0]
     write(project, forks.NAMES, dataset__train_dir='data/gone')
-    ended = old_program('train')
+    ended = old_program('train', '--gpu_id', '0')
+    assert 'note: there is no GPU 0 here: this runs on the CPU' in ended.out
     assert ended.code == 1 and 'run cannot be trained:\n  - dataset.train_dir: there is no data/gone' in ended.err
     migrated, cfg = migrate(project, forks.NAMES, dataset__modalities=['style', 'blurred', 'hologram'])
     assert {name: m.type for name, m in cfg.modalities.items()} == {'style': 'ImageFolder', 'blurred': 'Blur'}
