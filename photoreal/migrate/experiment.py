@@ -78,9 +78,9 @@ def migrate_experiment(yaml: str | Path, exp_dir: str | Path, out: str | Path | 
         raise ConfigError(f'there is no {BASE}, on which migrated configs are built; work in a checkout of photoreal')
     data_root = config.with_name(f'{config.stem}_data').absolute()
     missing: list[str] = []
+    options.lenient = is_multimodal(options)
     sources, resume = _sources(options, exp_dir, missing)
-    if is_multimodal(options):
-        options.lenient = True
+    if options.lenient:
         multimodal = _convert(options, exp_dir, model, sources)
         sections, channels = multimodal.sections, multimodal.channels
         domains = tuple(dict.fromkeys(video.domain for video in multimodal.places.of('val')))

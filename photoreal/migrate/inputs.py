@@ -19,6 +19,7 @@ _TARGETS = ('ground_truth', 'gt', 'target', 'output', 'label_frames', 'frames')
 _FOLDER = ('name', 'folder', 'dir', 'path', 'subdir')
 _CHANNELS = ('channels', 'nc', 'in_nc', 'num_channels', 'n_channels', 'ch')
 _CLASSES = ('num_classes', 'n_classes', 'classes', 'nc_label', 'num_labels')
+_NUMBERED = re.compile(r'(?:input|in|modality|mod|cond)_?(\d+)')  # a place among the inputs, not a folder's name
 _PROBED = 3  # videos whose maps tell what they are
 
 # The colours of two types of labels, in the order of their channels, in codes of the public program whose YAML this is
@@ -111,8 +112,9 @@ def _entries(listed: dict | list | str) -> Iterator[tuple[str, Any]]:
     if isinstance(listed, str):
         listed = re.split(r'[\s,;+|]+', listed.strip())
     if isinstance(listed, dict):
-        numbered = all(re.search(r'\d+$', str(name)) or str(name).lower() in _TARGETS for name in listed)
-        order = sorted(listed, key=lambda name: int((re.search(r'\d+$', str(name)) or [0])[0])) if numbered else listed
+        numbers = {name: _NUMBERED.fullmatch(str(name)) for name in listed}
+        numbered = all(number or str(name).lower() in _TARGETS for name, number in numbers.items())
+        order = sorted(listed, key=lambda name: int(numbers[name][1]) if numbers[name] else 0) if numbered else listed
         yield from ((str(name), listed[name]) for name in order)
         return
     for entry in listed:

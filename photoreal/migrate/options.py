@@ -11,6 +11,7 @@ from photoreal.errors import ConfigError
 from photoreal.registry import suggest
 
 _MISSING = object()
+_SECTIONS = ('model', 'dataset', 'datasets', 'data')
 
 
 class Options:
@@ -38,9 +39,9 @@ class Options:
         except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
             reason = ' '.join(str(error).split())
             raise ConfigError(f'{path} cannot be read as YAML: {reason}') from error
-        if not isinstance(values, dict) or not isinstance(values.get('model'), dict):
-            raise ConfigError(f"{path}: found no section 'model'; expected a YAML of TecoGAN-PyTorch with dataset, "
-                              'model and, to train, train')
+        if not isinstance(values, dict) or not any(isinstance(values.get(name), dict) for name in _SECTIONS):
+            raise ConfigError(f"{path}: found no section {' or '.join(_SECTIONS)}; expected a YAML of TecoGAN-PyTorch "
+                              'with dataset, model and, to train, train')
         self._values: dict[str, Any] = values
         self._asked: set[str] = set()
         self._covered: set[str] = set()

@@ -75,8 +75,13 @@ def find_places(options: Options, exp_dir: Path, frames: str | None) -> Places:
     """
     places, names = Places(), FRAMES if frames is None else (frames, *FRAMES)
     bases = (Path(), exp_dir, options.path.parent)
+    named = {split: list(_named(options, split)) for split in SPLITS}
+    if not named['val']:  # it may lie beside the folder to train on
+        beside = [(key, Path(text).parent / name) for key, _, text in named['train'] for name in SPLITS['val']]
+        named['val'] = [(key, None, str(path)) for key, path in beside
+                        if any((base / path).is_dir() for base in bases)][:1]
     for split in SPLITS:
-        for key, domain, text in _named(options, split):
+        for key, domain, text in named[split]:
             tried = [base / text for base in bases]
             folder = next((path for path in tried if path.is_dir()), None)
             if folder is None:

@@ -211,13 +211,31 @@ def test_only_what_a_run_needs_must_be_there(project: Path) -> None:
     assert 'dataset.train_dir: there is no data/gone (seen from' in migrated.missing[0]
     write(project, forks.NAMES, dataset__train_dir='data/gone')
     ended = old_program('train', '--gpu_id', '0')
-    assert 'note: there is no GPU 0 here: this runs on the CPU' in ended.out
+    told = 'note: there is no GPU 0 here: this runs on the CPU' in ended.out
+    assert told == (not torch.cuda.is_available())
     assert ended.code == 1 and 'run cannot be trained:\n  - dataset.train_dir: there is no data/gone' in ended.err
     migrated, cfg = migrate(project, forks.NAMES, dataset__modalities=['style', 'blurred', 'hologram'])
     assert {name: m.type for name, m in cfg.modalities.items()} == {'style': 'ImageFolder', 'blurred': 'Blur'}
     notes = migrated.notes
     assert 'it is computed, by Blur' in notes['dataset.modalities.blurred']
     assert 'left out: hologram is recorded beside none' in notes['dataset.modalities.hologram']
+
+
+def test_the_validation_may_lie_beside_the_training(project: Path) -> None:
+    values = yaml.safe_load(forks.NAMES)
+    del values['dataset']['val_dir'], values['dataset']['val']
+    migrated, _ = migrate(project, yaml.safe_dump(values))
+    assert migrated.domains == ('real', 'virtual') and migrated.missing == []
+
+
+def test_names_that_end_in_numbers_keep_their_order(project: Path) -> None:
+    (project / 'data').unlink()  # it is shared
+    forks.make_data(project)
+    for video in (project / 'data/set').glob('*/*/*'):
+        (video / 'style').rename(video / 'kmeans4')
+        (video / 'depth').rename(video / 'box1')
+    _, cfg = migrate(project, forks.NAMES, dataset__modalities={'kmeans4': 3, 'box1': 1})
+    assert list(cfg.modalities) == ['kmeans4', 'box1']
 
 
 def test_another_scale_is_refused(project: Path) -> None:
