@@ -21,8 +21,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--model', help="'TecoGAN' or 'FRVSR' (default: as the YAML says)")
     parser.add_argument('--gpu_ids', '--gpu_id', metavar='N[,N...]',
                         help='the GPUs to use, -1 for the CPU (default: as the YAML says, else -1)')
-    parser.add_argument('--resume', action='store_true',
-                        help='with --mode train: go on from the newest checkpoint in the folder')
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument('--resume', action='store_const', dest='earlier', const='continue', default='keep',
+                         help='with --mode train: go on from the newest checkpoint in the folder')
+    earlier.add_argument('--overwrite', action='store_const', dest='earlier', const='replace',
+                         help='with --mode train: replace the run that the folder holds')
     parser.add_argument('--lr_size', default='3x256x256', metavar='CxHxW',
                         help='size of the input to profile with (default: %(default)s)')
     parser.add_argument('--test_speed', action='store_true', help='a profile measures the speed in any case')
@@ -66,7 +69,7 @@ def main() -> None:
     if not gpu_ids.startswith('-') and not torch.cuda.is_available():
         print(f'note: there is no GPU {gpu_ids} here: this runs on the CPU')
     if args.mode == 'train':
-        old_program.train(args.exp_dir, args.opt, args.model, args.resume)
+        old_program.train(args.exp_dir, args.opt, args.model, args.earlier)
     elif args.mode == 'test':
         old_program.test(args.exp_dir, args.opt, args.model)
     else:

@@ -11,20 +11,22 @@ from photoreal.bundle import load_untrained
 from photoreal.config import check_config, load_config
 from photoreal.engine import runner
 from photoreal.engine.checkpoint import LATEST
+from photoreal.engine.occupancy import Earlier
 from photoreal.errors import CheckpointError, DataError
 from photoreal.migrate.experiment import Migrated, migrate_experiment
 from photoreal.report import table
 
 
-def train(exp_dir: str, yaml: str, model: str | None = None, resume: bool = False) -> Path:
+def train(exp_dir: str, yaml: str, model: str | None = None, earlier: Earlier = 'keep') -> Path:
     """Train an experiment in its folder, which is returned.
 
     Args:
         exp_dir: The experiment's folder.
         yaml: The YAML, within it or by itself.
         model: 'TecoGAN' or 'FRVSR'; None: as the YAML says.
-        resume: Whether to go on from the newest checkpoint in the folder. Where the YAML names one of them as
-            ``load_path``, and its number as ``start_iter``, the run goes on from that one in any case.
+        earlier: What becomes of a run that the folder holds already: 'continue' goes on from its newest checkpoint,
+            'replace' removes it, 'keep' is an error. Where the YAML names one of its checkpoints as ``load_path``, and
+            that one's number as ``start_iter``, the run goes on from there in any case.
 
     Raises:
         PhotorealError: It cannot be migrated or trained.
@@ -33,9 +35,12 @@ def train(exp_dir: str, yaml: str, model: str | None = None, resume: bool = Fals
     if migrated.missing:
         raise DataError.from_faults(f'{exp_dir} cannot be trained:', migrated.missing)
     cfg = _load(migrated, exp_dir)
-    if resume or migrated.resume is not None:
-        runner.resume_from(cfg, 'auto' if resume else str(migrated.resume))
-    runner.train(cfg)
+    if migrated.resume is not None and earlier == 'keep':
+        runner.resume_from(cfg, str(migrated.resume))
+        earlier = 'continue'
+    elif earlier == 'continue':
+        runner.resume_from(cfg, 'auto')
+    runner.train(cfg, earlier)
     if is_main_process():
         print(f'done: checkpoints, log and metrics are in {exp_dir}')
     return Path(exp_dir)
