@@ -82,6 +82,8 @@ def main() -> None:
     with LocalEngine(workers) if args.engine == 'local' else RayEngine(args.ray_address, args.workers) as engine:
         summary = prepare(footage, settings, engine, modalities)
     summary.faults = faults + summary.faults
+    for note in summary.notes:
+        print(f'note: {note}')
     print(f'{args.out}/{args.split}/{args.domain}: {summary.text()}')
     if summary.faults and not args.skip_bad:
         raise DataError.from_faults('these sources could not be used; mend them, or pass --skip-bad:', summary.faults)

@@ -99,15 +99,16 @@ class VideoReader:
         Raises:
             DataError: The stream broke down.
         """
-        ticker, step = Ticker(self.presentation.step), self.presentation.step
+        ticker, step, end = Ticker(self.presentation.step), self.presentation.step, 0
         for one in self._decoded:
             if isinstance(one, str):
                 yield Moment(ticker.time(None), step, None, None, one)
                 continue
             # AVI stamps packets in the order of decoding, which is not that in which they are shown.
-            stamp = one.dts if self._is_avi else one.pts
-            duration = step if self._counts_fields else one.duration or step
-            yield Moment(ticker.time(stamp), duration, one.pts, one)
+            time = ticker.time(one.dts if self._is_avi else one.pts)
+            # In MP4 it is the frame that is decoded last, not the one shown last, that says when a film is over.
+            end = max(end, time + (step if self._counts_fields else one.duration or step))
+            yield Moment(time, end - time, one.pts, one)
 
     def seek(self, stamp: int) -> Iterator[Moment]:
         """What comes from the keyframe before a time stamp on; of the moments only stamps and frames can be relied on.
@@ -119,15 +120,18 @@ class VideoReader:
         self._decoded = self._decode()
         return iter(self)
 
-    def pictures(self, raw: bool = False, start: int = 0) -> Iterator[tuple[Moment, np.ndarray | DataError]]:
+    def pictures(self, raw: bool = False, start: int = 0,
+                 moments: Iterator[Moment] | None = None) -> Iterator[tuple[Moment, np.ndarray | DataError]]:
         """Each moment, and its pixels as they are shown, (H, W, c) with c = 1 or 3 (RGB); or what is wrong with it.
 
         Args:
             raw: Do not mix values, as those of maps must not be.
             start: Pass over so many.
+            moments: Those from the last that is passed over on, where it was sought; None: all.
         """
-        moments = iter(self)
-        passed = deque(islice(moments, start), maxlen=1)
+        count_passed = start if moments is None else 1
+        moments = iter(self) if moments is None else moments
+        passed = deque(islice(moments, count_passed), maxlen=1)
         before = passed[0].frame if passed else None
         waiting = next(moments, None)
         for index in count(start):

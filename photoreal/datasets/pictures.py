@@ -83,7 +83,7 @@ def notes_of_bytes(data: bytes, where: str | Path | LmdbPath) -> list[str]:
             if image.has_transparency_data:
                 notes.append('its transparency (alpha) is left out')
             return notes
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise _unreadable(where, data, error) from error
 
 

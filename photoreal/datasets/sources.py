@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.datasets.decoding import DEFAULT_FPS, VideoReader
+from photoreal.datasets.decoding import DEFAULT_FPS
 from photoreal.datasets.lmdb_path import LMDB_SUFFIX, LmdbPath, data_path
 from photoreal.datasets.pictures import (
     ARRAY_SUFFIX,
@@ -27,9 +27,8 @@ from photoreal.datasets.pictures import (
     probe_picture,
 )
 from photoreal.datasets.presentation import Presentation
-from photoreal.datasets.tracks import open_container
 from photoreal.datasets.transforms import Window
-from photoreal.datasets.video import VideoIndex, decoder, index_video
+from photoreal.datasets.video import VideoIndex, decoder, index_video, pictures_from
 from photoreal.errors import DataError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
@@ -319,9 +318,8 @@ class VideoSource(FrameSource):
         return self.size
 
     def pictures(self, start: int, raw: bool) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
-        with open_container(self.path) as container:
-            for moment, pixels in VideoReader(container, str(self.path)).pictures(raw, start):
-                yield moment.time, moment.duration, pixels
+        for moment, pixels in pictures_from(self.path, self._index, start, raw):
+            yield moment.time, moment.duration, pixels
 
     def _decode(self, indices: Sequence[int], raw: bool,
                 rows: int | None) -> Iterator[tuple[tuple[int, int], np.ndarray]]:

@@ -1,10 +1,11 @@
 """How the frames of a video file are found and read in any order, exact to the frame. Only ``sources.py`` uses it."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,9 +93,9 @@ def index_video(path: Path | LmdbPath) -> VideoIndex:
     except av.FFmpegError as error:
         raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
     keys = [0] if stamps is None else [i for i, one in enumerate(found) if one.key]
-    first, last = head[0].frame, found[-1]
+    first = head[0].frame
     return VideoIndex(len(found), reader.geometry.size(first.height, first.width), reader.presentation, reader.geometry,
-                      np.array([one.time for one in found], np.int64), last.time + last.duration,
+                      np.array([one.time for one in found], np.int64), max(one.time + one.duration for one in found),
                       None if stamps is None else np.array(stamps, np.int64), keys, reader.notes, changed)
 
 
@@ -144,6 +145,40 @@ def _ascending(found: Sequence[_Found]) -> list[int] | None:
             return None
         stamps.append(stamp)
     return stamps
+
+
+def pictures_from(path: Path | LmdbPath, index: VideoIndex, start: int,
+                  raw: bool) -> Iterator[tuple[Moment, np.ndarray | DataError]]:
+    """What :meth:`VideoReader.pictures` gives from a frame on; what lies far before it is jumped over.
+
+    Args:
+        path: The file.
+        index: Of it.
+        start: The frame.
+        raw: Do not mix values.
+    """
+    with ExitStack() as stack:
+        reader = VideoReader(stack.enter_context(open_container(path)), str(path))
+        key = index.keys[max(0, bisect_right(index.keys, start - 1) - 1)] if index.keys else 0
+        moments = None
+        if index.stamps is not None and key > _SKIP:
+            moments = _from_keyframe(reader, int(index.stamps[key]), int(index.stamps[start - 1]))
+            if moments is None:
+                reader = VideoReader(stack.enter_context(open_container(path)), str(path))
+        for i, (moment, pixels) in enumerate(reader.pictures(raw, start, moments), start):
+            known = moments is not None and i < index.length  # the first stamps after a seek may be missing
+            yield moment._replace(time=int(index.times[i])) if known else moment, pixels
+
+
+def _from_keyframe(reader: VideoReader, key: int, wanted: int) -> Iterator[Moment] | None:
+    """The moments from a stamp on, sought from that of its keyframe; None where it is not found from there."""
+    moments = reader.seek(key)
+    for moment in moments:
+        if moment.stamp == wanted and moment.frame is not None:
+            return chain([moment], moments)
+        if moment.stamp is not None and moment.stamp > wanted:
+            return None
+    return None
 
 
 class Decoder:

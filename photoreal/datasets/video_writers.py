@@ -212,7 +212,11 @@ class Encoder(ABC):
             return
         if self._broken:
             return
-        self._mux(self._stream.encode(None))
+        packets = self._stream.encode(None)
+        if packets:  # MP4 knows only how long the packet lasts that is decoded last, which need not be the last frame
+            end = round((self._end * self.presentation.unit - self._origin) / packets[-1].time_base)
+            packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
+        self._mux(packets)
         self._copy_audio(None if kind is None else self._end * self.presentation.unit)
         for track in self._tracks.values():
             for packet in track.rest():

@@ -161,6 +161,8 @@ def _of_video(look: VideoLook, plan: CheckPlan) -> Iterator[Finding]:
     for fault in look.faults:
         yield Finding('error' if required else 'warning', fault)
     where = video.frames.path
+    for note in video.frames.notes:
+        yield Finding('note', f'{where}: {note}')
     absent = [m.folder for name, m in plan.modalities.items() if name in plan.optional and m.folder is not None
               and name not in video.recorded]
     if absent:

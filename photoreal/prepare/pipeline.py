@@ -30,12 +30,14 @@ class Summary:
         whole: Videos that were whole before.
         too_short: Scenes, and stretches between gaps, that were left out.
         faults: What was wrong, a sentence a source or video.
+        notes: What is in the sources and not in the frames.
     """
 
     written: dict[str, int] = field(default_factory=dict)
     whole: list[str] = field(default_factory=list)
     too_short: int = 0
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """One line."""
@@ -93,6 +95,7 @@ def _survey(footage: Sequence[Footage], settings: Settings, engine: Engine, summ
             advance(1)
     summary.faults += [faults[number] for number in sorted(faults)]  # in the order of the sources
     summary.too_short += sum(one.too_short for one in found.values())
+    summary.notes += [note for number in sorted(found) for note in found[number].notes]
     return [recipe for number in sorted(found) for recipe in found[number].recipes]
 
 

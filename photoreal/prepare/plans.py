@@ -75,10 +75,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is in a source: the videos to make of it, and how many scenes or stretches are too short."""
+    """What is in a source: the videos to make of it, how many scenes or stretches are too short, what is left out."""
 
     recipes: list[Recipe]
     too_short: int
+    notes: list[str]
 
 
 def survey(footage: Footage, settings: Settings) -> Survey:
@@ -99,7 +100,8 @@ def survey(footage: Footage, settings: Settings) -> Survey:
     chosen = {name: resample(span, fps, settings.fps) for name, span in spans.items()}
     recipes = [_recipe(footage, name, positions, fps, new_fps, settings)
                for name, (positions, new_fps) in chosen.items() if len(positions) >= least]
-    return Survey(recipes, len(spans) - len(recipes))
+    source = footage.frames.source
+    return Survey(recipes, len(spans) - len(recipes), [f'{source.path}: {note}' for note in source.notes])
 
 
 def _recipe(footage: Footage, name: str, positions: list[int], fps: float, new_fps: float,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from photoreal.datasets.audio import AudioCopy
-from photoreal.datasets.presentation import Colour
+from photoreal.datasets.presentation import Colour, Presentation
 from photoreal.datasets.sources import VideoSource
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.errors import ConfigError
@@ -74,6 +74,20 @@ def test_uneven_times_are_kept(tmp_path, codec, suffix):
         assert found == wanted
     else:  # Matroska counts milliseconds
         assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) <= Fraction(1, 2000)
+
+
+@pytest.mark.parametrize('count', [4, 5])
+@pytest.mark.parametrize('codec, suffix', [('h264', '.mp4'), ('h265', '.mp4'), ('h264', '.mkv'), ('h264', '.mov')])
+def test_the_last_frame_lasts(tmp_path, codec, suffix, count):
+    """Whichever frame is decoded last."""
+    with VideoWriter(tmp_path / f'out{suffix}', Presentation(Fraction(10), Fraction(1, 1000)), codec) as writer:
+        for i, frame in enumerate(scene(count)):
+            writer.write(frame, 100 * i, 2000 if i == count - 1 else 100)
+    source = VideoSource(tmp_path / f'out{suffix}')
+    end = Fraction(count - 1, 10) + 2
+    assert source.time(count) * source.presentation.unit == end
+    with av.open(str(source.path)) as container:
+        assert container.duration == round(end * av.time_base)
 
 
 def test_ffv1_keeps_every_bit(tmp_path):

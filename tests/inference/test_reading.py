@@ -10,11 +10,13 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from photoreal.datasets.audio import AudioCopy, heard_at
+from photoreal.datasets.decoding import VideoReader
 from photoreal.datasets.sources import VideoSource
 from photoreal.errors import DataError
 from photoreal.inference.inputs import Input, Reading, open_input
 from tests.datasets.field_pictures import write_fields
-from tests.datasets.films import SIZE, TURNED, frame_times, scene, write_film
+from tests.datasets.films import SIZE, TURNED, audio_packets, frame_times, scene, write_film
 from tests.datasets.helpers import piped, write_folder
 
 
@@ -279,3 +281,34 @@ def test_transparency_is_named(tmp_path):
     film = read_alike(tmp_path / 'in.mkv')
     assert film.notes == ['its transparency (alpha) is left out']
     np.testing.assert_array_equal(film.frames, scene(3))
+
+
+@pytest.mark.parametrize('name, codec, options', [
+    ('in.mp4', 'libx264', {'g': '10', 'bf': '2'}), ('in.ts', 'libx264', {'g': '10', 'bf': '2'}),
+    ('in.avi', 'libx264', {'g': '10', 'bf': '2'}), ('in.mkv', 'ffv1', {}),
+    ('in.mp4', 'libx265', {'x265-params': 'log-level=error:open-gop=1:keyint=10:min-keyint=10:pools=none'})])
+def test_what_lies_before_the_first_frame_asked_for_is_jumped_over(tmp_path, monkeypatch, name, codec, options):
+    path = write_film(tmp_path / name, scene(60), codec=codec, **options)
+    whole = Film(open_input(str(path), Reading()))
+    sought, seek = [], VideoReader.seek
+    monkeypatch.setattr(VideoReader, 'seek', lambda self, stamp: (sought.append(stamp), seek(self, stamp))[1])
+    for start, end in ((1, 5), (29, 33), (30, None), (31, 60), (59, None)):
+        part = Film(open_input(str(path), Reading(start, end)))
+        np.testing.assert_array_equal(part.frames, whole.frames[start:end])
+        assert (part.times, part.end) == (whole.times[start:end], [*whole.times, whole.end][end or 60])
+    assert len(sought) == (0 if name == 'in.avi' else 4)  # AVI has no stamps to seek by
+
+
+def test_sound_of_joined_recordings_stays_in_step(tmp_path):
+    parts = [write_film(tmp_path / f'{i}.ts', scene(25, seed=i), offset=Fraction(offset), audio='aac')
+             for i, offset in enumerate((50, 3))]
+    path = joined(tmp_path / 'in.ts', *parts)
+    film, sound = read_alike(path), AudioCopy(path)
+    heard = [heard_at(packet) for packet in sound.until(None)]
+    assert len(heard) == sum(len(audio_packets(part)) for part in parts)
+    assert np.diff([float(time) for time in heard]) == pytest.approx(np.full(len(heard) - 1, 1024 / 48000), abs=0.1)
+    with piped(tmp_path / 'pipe', path.read_bytes()) as pipe:
+        given = open_input(str(pipe), Reading())
+        list(given.reads())
+    late = [heard_at(packet) for packet in given.audio.until(None)]
+    assert late == [time for time in heard if time >= film.times[0]]

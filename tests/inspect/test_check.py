@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from photoreal.config import load_config
 from photoreal.datasets.pack import pack
@@ -37,6 +38,14 @@ def test_sound_data_has_neither_errors_nor_warnings(tmp_path: Path) -> None:
     assert [reading.name for reading in report.gap] == ['frames', 'blur', 'edges']
     text = summary(report)
     assert 'train/real/a' in text and '80x64' in text and 'training can start' in text and 'gap meter' in text
+
+
+def test_what_is_left_out_of_the_files_is_noted(tmp_path: Path) -> None:
+    path = sound_root(tmp_path) / 'train/real/a/frames/00000.png'
+    Image.open(path).convert('RGBA').save(path)
+    report = check(tmp_path, PLAN)
+    assert not report.failed
+    assert [text for text in found(report, 'note') if 'transparency (alpha) is left out' in text]
 
 
 def test_what_is_not_there_to_validate_on_is_a_note(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from photoreal.datasets import FolderSource, StreamDataset, scan
 from photoreal.datasets.writers import write_image, write_json
@@ -16,6 +17,7 @@ from photoreal.prepare.plans import resample
 from photoreal.prepare.work import fit
 from photoreal.registry import MODALITIES
 from photoreal.testing.modality import street_frames
+from tests.datasets.films import SIZE, TURNED, scene, write_film
 from tests.datasets.helpers import Difference, pictures, write_folder, write_video
 from tests.prepare.helpers import files, run, settings
 
@@ -57,6 +59,21 @@ def test_video_and_folder_become_frames_that_a_data_set_accepts(tmp_path):
     assert meta['origin'] == {'source': 'my clip.mkv', 'first_frame': 0, 'last_frame': 6, 'fps': 10.0, 'width': 16,
                               'height': 12}
     assert sorted(os.listdir(tmp_path / 'out/val/real')) == ['füße', 'my clip']
+
+
+def test_sources_are_taken_as_they_are_shown_and_what_is_left_out_is_told(tmp_path):
+    phone = write_film(tmp_path / 'phone.mp4', scene(3), display_matrix=TURNED)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / 'photos').mkdir()
+    Image.fromarray(np.dstack([scene(1)[0], np.full(SIZE, 9, np.uint8)])).save(tmp_path / 'photos/0.png', exif=exif)
+    summary = run([phone, tmp_path / 'photos'], tmp_path / 'out')
+    for name in ('phone', 'photos'):
+        meta = json.loads((tmp_path / f'out/val/real/{name}/meta.json').read_text())
+        assert (meta['height'], meta['width']) == SIZE[::-1]
+    written = FolderSource(tmp_path / 'out/val/real/photos/frames').read([0])[0]
+    np.testing.assert_array_equal(written, np.rot90(scene(1)[0], -1))
+    assert summary.notes == [f'{tmp_path}/photos: 0.png: its transparency (alpha) is left out']
 
 
 @pytest.mark.parametrize('suffix', ['png', 'jpg'])
