@@ -20,7 +20,8 @@ TILE = 256  # side of the noise, which repeats
 PERIOD = 32  # frames after which a layer starts anew
 LAYERS = 2
 LONGEST = 64 * PERIOD  # frames that are counted before the count starts over
-BANDS = ((0.7, None), (1.2, 2.4), (2.5, 5.0))  # sigmas of the Gaussians whose difference a band is, in pixels
+# Sigmas, in pixels, of the Gaussians whose difference a band is. Finer ones would flicker as they move by half a pixel.
+BANDS = ((0.8, 1.6), (1.6, 3.2), (3.2, 6.4), (6.4, 12.8))
 TRUSTED = 0.2  # below it a place has not been seen before, and starts anew
 
 
@@ -32,7 +33,7 @@ class MovingNoise(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         white = torch.randn(1, 1, TILE, TILE, generator=torch.Generator().manual_seed(0))
-        bands = [_blur(white, fine) - (0 if coarse is None else _blur(white, coarse)) for fine, coarse in BANDS]
+        bands = [_blur(white, fine) - _blur(white, coarse) for fine, coarse in BANDS]
         tile = torch.cat([band / band.std() for band in bands], dim=1)  # (1, B, TILE, TILE)
         # Part of the weights, as not all versions of torch draw the same; one more row and column, to look between.
         self.register_buffer('tile', F.pad(tile, (0, 1, 0, 1), mode='circular'))

@@ -45,9 +45,16 @@ class Pairs:
     classes: int = 0
     view: Callable[[Tensor], Tensor] | None = None
 
-    def compared(self, crops: Tensor) -> Tensor:
-        """What losses and critic see of crops (n, t, 3, p, p)."""
-        return crops if self.view is None else self.view(crops)
+    def compare(self, pred: Tensor) -> tuple[Tensor, Tensor]:
+        """What losses and critic see of the crops of predictions (N, T, 3, H*s, W*s), and of their partners.
+
+        Pixels of no group are grey on both sides, so that nothing is learnt of them.
+        """
+        crops, partners = self.cut(pred), self.partners.to(pred)
+        if self.view is not None:
+            crops, partners = self.view(crops), self.view(partners)
+        hidden, hidden_partners = ((groups == NO_GROUP).unsqueeze(2) for groups in (self.groups, self.partner_groups))
+        return crops.masked_fill(hidden, 0.5), partners.masked_fill(hidden_partners, 0.5)
 
     def cut(self, clip: Tensor) -> Tensor:
         """The crops (n, t, c, p, p) of clips (N, T, c, H*s, W*s) that have partners."""
@@ -58,7 +65,7 @@ class Pairs:
 
         The condition would tell the domains apart. All it may know is the classes, where there are labels.
         """
-        real, fake = self.compared(self.partners), self.compared(self.cut(pred))
+        fake, real = self.compare(pred)
         return tuple(ClipContext(self._one_hot(groups), real, pred=fake)
                      for groups in (self.groups, self.partner_groups))
 

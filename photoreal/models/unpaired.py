@@ -52,8 +52,8 @@ class UnpairedBranch(nn.Module):
         weights: Path of its weights, where it does not come with the package.
         match: 'features', or 'labels' where the modalities have a LabelMap: crops are matched by their classes, losses
             compare class with class, and a critic that takes a condition is given the classes.
-        groups: Classes that are taken together, such as ``[[0], [2, 3, 4]]``; those not named are not compared. None:
-            each class by itself.
+        groups: Classes that are taken together, such as ``[[0], [2, 3, 4]]``; of those not named nothing
+            is learnt. None: each class by itself.
         compare: 'frames', or 'detail': greys without what is broader than some pixels. Colour and light are then left
             to the frame that the generator adds to.
         classes: Of the label map; 0: there is none. VideoGAN gives it.

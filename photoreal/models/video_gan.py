@@ -181,7 +181,7 @@ class VideoGAN(BaseModel):
             logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper, beside_real)
             with _frozen(self.critic), wrapper.optim_context(self.critic):
                 virtual.real_scores = judged.real_scores
-                virtual.fake_scores = self.critic(pairs.compared(pairs.cut(virtual.pred)), judged)
+                virtual.fake_scores = self.critic(pairs.compare(virtual.pred)[0], judged)
             logs['g_virtual_fake'] = _mean_logit(virtual.fake_scores)
         with wrapper.optim_context(self.generator):
             terms = _terms(self.losses, context)

@@ -25,13 +25,13 @@ def alike(a: torch.Tensor, b: torch.Tensor) -> list[float]:
 def test_bands_are_of_variance_1_at_any_age():
     """Nearly: what lies between two places of the finest is their mean."""
     for noise in run(PERIOD)[::5]:
-        assert noise.std((1, 2)).tolist() == pytest.approx([1, 1, 1], abs=0.25)
+        assert noise.std((1, 2)).tolist() == pytest.approx([1, 1, 1, 1], abs=0.3)
 
 
 def test_noise_moves_with_the_scene():
     *_, before, after = run(6, (-2.0, 1.0))  # right and up
     assert min(alike(after[:, :-1, 2:], before[:, 1:, :-2])) > 0.98
-    assert max(alike(after[:, :-1, 2:], before[:, :-1, 2:])) < 0.9
+    assert max(alike(after[:2, :-1, 2:], before[:2, :-1, 2:])) < 0.7
 
 
 def test_half_pixels_do_not_blur_it():

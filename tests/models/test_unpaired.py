@@ -250,6 +250,8 @@ def test_classes_are_taken_together_or_left_out() -> None:
     assert found == {0: 1, 1: -1, 2: 0, 3: 0}
     fake, real = pairs.judged(torch.zeros(1, 3, 3, 32, 32))
     assert fake.condition.shape == real.condition.shape == (4, 2, 2, 16, 16)
+    seen = fake.pred[:, 0, 0, 0, 0].tolist()
+    assert seen[list(found).index(1)] == 0.5 and seen[list(found).index(2)] == 0, 'pixels of no group are seen'
     at = list(found).index(2)
     assert fake.condition[at, 0, :, 0, 0].tolist() == [1, 0] and not fake.condition[list(found).index(1)].any()
 

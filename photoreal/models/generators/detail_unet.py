@@ -1,11 +1,12 @@
 """DetailUNet: a generator that leaves a frame's colours and light alone and adds detail, which moves with the scene.
 
-Own design. A small U-Net on folded pixels (Shi et al., CVPR 2016, arXiv 1609.05158) sees the condition and noise, and
-says what to add: detail of its own, and how strong each band of the noise is. It does not see its last prediction: what
-feeds on itself repeats and amplifies its patterns, and all that a steady scene needs is that the noise lies on the
-things in it. That is what :class:`~photoreal.models.moving_noise.MovingNoise` is for, with motion given by the engine
-or a classical estimator; what the source frames do not show alike under that motion starts anew (Lai et al., "Learning
-Blind Video Temporal Consistency", ECCV 2018, arXiv 1808.00449, eq. 3).
+Own design. A small U-Net on folded pixels (Shi et al., CVPR 2016, arXiv 1609.05158) sees the condition and says what to
+add: detail of its own, and how strong each band of a noise is, place by place. It sees neither its last prediction, as
+what feeds on itself repeats and amplifies its patterns, nor the noise, whose rare values would set off blots. All that
+a steady texture needs is that the noise lies on the things in the scene. That is what
+:class:`~photoreal.models.moving_noise.MovingNoise` is for, with motion given by the engine or a classical estimator;
+what the source frames do not show alike under that motion starts anew (Lai et al., "Learning Blind Video Temporal
+Consistency", ECCV 2018, arXiv 1808.00449, eq. 3).
 
 Legend: N batch, T time, C condition channels, H height, W width, r fold, H' and W' the size padded to multiples of 2r,
 h = H'/r and w = W'/r the folded size, c width, B bands of noise.
@@ -23,6 +24,7 @@ from photoreal.models.residual import BINOMIAL, BoundedResidual
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
+MARGIN = 2  # places of the coarsest map that frames are padded by
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
 
@@ -53,13 +55,13 @@ class DetailUNet(Generator):
         self.fold, self.skip, self.motion = fold, skip, motion
         self.noise = MovingNoise()
         bands = self.noise.channels
-        self.encode = nn.Sequential(conv3x3(fold**2 * (in_channels + bands), width), nn.ReLU(inplace=True))
+        self.encode = nn.Sequential(conv3x3(fold**2 * in_channels, width), nn.ReLU(inplace=True))
         self.down = nn.Sequential(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU(inplace=True))
         self.coarse = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(blocks[1])])
         self.up = nn.Conv2d(2 * width, width, 1)
         self.fine = nn.Sequential(*[ResidualBlock(width) for _ in range(blocks[0])])
-        # One convolution makes the detail and the strength of each band; training starts at the frame itself.
-        self.conv_out = zero_init(conv3x3(width, (3 + bands) * fold**2))
+        # One convolution makes detail and the strength of each band in Y, Cb and Cr; training starts at the frame.
+        self.conv_out = zero_init(conv3x3(width, 3 * (1 + bands) * fold**2))
         self.residual = BoundedResidual(luma, chroma)
         kernel = torch.tensor(BINOMIAL)
         self.register_buffer('soften', (kernel.view(-1, 1) * kernel).expand(width, 1, 3, 3).contiguous(),
@@ -84,7 +86,9 @@ class DetailUNet(Generator):
         before = state['image'] if flow is None else backward_warp(state['image'], flow)
         trust = torch.exp(-TRUST * (wide(image) - wide(before)).square().sum(1, keepdim=True))  # (N, 1, H', W')
         noise, after = self.noise(state, flow, trust)
-        pred = image + self._detail(padded, noise.to(padded.dtype))
+        detail, *strengths = self._see(padded).split(3, dim=1)
+        texture = sum(strength * band for strength, band in zip(strengths, noise.to(padded.dtype).split(1, dim=1)))
+        pred = image + self.residual(detail + texture)
         # The state keeps the padding: so it needs none when it comes back.
         return pred[..., :condition.shape[-2], :condition.shape[-1]], {'image': image, **after}
 
@@ -111,16 +115,16 @@ class DetailUNet(Generator):
         first, unit = self.motion
         return condition[:, first:first + 2] * unit
 
-    def _detail(self, padded: Tensor, noise: Tensor) -> Tensor:
-        """What is added (N, 3, H', W') to a frame of this condition (N, C, H', W') and noise (N, B, H', W')."""
-        x = self.encode(F.pixel_unshuffle(torch.cat([padded, noise], dim=1), self.fold))  # (N, c, h, w)
+    def _see(self, padded: Tensor) -> Tensor:
+        """Detail, and strengths of the bands, (N, 3 + 3 * B, H', W') for a condition (N, C, H', W')."""
+        margin = MARGIN * 2 * self.fold  # so that the network does not take the end of the frame for an edge
+        x = F.pixel_unshuffle(F.pad(padded, (margin,) * 4, mode='replicate'), self.fold)
+        x = self.encode(x)  # (N, c, h, w) of the padded frame
         x = x + F.interpolate(self.up(self.coarse(self.down(x))), scale_factor=2, mode='nearest')
         # What alternates from one folded pixel to the next would show as a mesh.
-        x = F.conv2d(F.pad(self.fine(x), (1, 1, 1, 1), mode='replicate'), self.soften.to(x.dtype), groups=x.shape[1])
-        out = F.pixel_shuffle(self.conv_out(x), self.fold).to(padded.dtype)  # (N, 3 + B, H', W')
-        detail, strength = out.split([3, self.noise.channels], dim=1)
-        texture = (strength * noise).sum(1, keepdim=True)
-        return self.residual(torch.cat([detail[:, :1] + texture, detail[:, 1:]], dim=1))
+        x = F.conv2d(self.fine(x), self.soften.to(x.dtype), padding=1, groups=x.shape[1])
+        out = F.pixel_shuffle(self.conv_out(x), self.fold).to(padded.dtype)
+        return out[..., margin:-margin, margin:-margin]
 
 
 def _check_arguments(width: int, fold: int, blocks: tuple[int, int], skip: tuple[int, int] | None) -> None:

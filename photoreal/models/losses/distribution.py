@@ -60,7 +60,7 @@ class SlicedLoss(Loss):
         rng = torch.Generator().manual_seed(int(self.steps))
         if self.training:
             self.steps += 1
-        fake, real = pairs.compared(pairs.cut(pred)), pairs.compared(pairs.partners.to(pred))
+        fake, real = pairs.compare(pred)
         terms = [self._distance(*maps, pairs, rng) for maps in self._views(fake.flatten(0, 1), real.flatten(0, 1))]
         return self.weight * torch.stack(terms).mean()
 

@@ -41,7 +41,7 @@ def test_change_is_bounded_whatever_the_weights():
 def test_no_mesh_of_folded_pixels():
     net, condition = small(skip=(1, 4)), torch.full((1, 1, 5, 32, 32), 0.5)
     randomize(net)
-    x = torch.zeros(1, 4, 16, 16)
+    x = torch.zeros(1, 4, 24, 24)  # 16 and a margin
     x[..., ::2, ::2] = x[..., 1::2, 1::2] = 1  # what alternates from one folded pixel to the next
     net.fine = torch.nn.Sequential(Give(x))
     net.noise.tile.zero_()
