@@ -24,6 +24,7 @@ from photoreal.models.residual import BINOMIAL, BoundedResidual
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
+FAINT = 0.05  # strength of each band at the start, before it is bounded
 MARGIN = 2  # places of the coarsest map that frames are padded by
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
@@ -60,8 +61,10 @@ class DetailUNet(Generator):
         self.coarse = nn.Sequential(*[ResidualBlock(2 * width) for _ in range(blocks[1])])
         self.up = nn.Conv2d(2 * width, width, 1)
         self.fine = nn.Sequential(*[ResidualBlock(width) for _ in range(blocks[0])])
-        # One convolution makes detail and the strength of each band in Y, Cb and Cr; training starts at the frame.
+        # One convolution makes detail and the strength of each band in Y, Cb and Cr. Training starts at the frame with
+        # a little noise: where there is none, a little more and a little less are equally good, and nothing is learnt.
         self.conv_out = zero_init(conv3x3(width, 3 * (1 + bands) * fold**2))
+        nn.init.constant_(self.conv_out.bias.view(1 + bands, 3, -1)[1:, 0], FAINT)
         self.residual = BoundedResidual(luma, chroma)
         kernel = torch.tensor(BINOMIAL)
         self.register_buffer('soften', (kernel.view(-1, 1) * kernel).expand(width, 1, 3, 3).contiguous(),
