@@ -11,11 +11,11 @@ Small enough for two CPU cores. On a GPU: ``--amp --cfg-options width=64 crop_si
 _base_ = 'tecogan_multimodal.py'
 
 data_root = 'data/drive'
-clip_length = 2
-crop_size = 128
-batch_size = 2
+clip_length = 2  # frames of a training clip
+crop_size = 128  # pixels of a side
+batch_size = 2  # real clips, and as many virtual ones
 width = 32  # channels of the generator
-max_iters = 3000
+max_iters = 3000  # iterations
 image = 'smooth'
 modalities = dict(
     _delete_=True,
@@ -39,6 +39,7 @@ unpaired = dict(
         patches=dict(type='SlicedPatchLoss', weight=1.0),
         structure=dict(type='SelfSimilarityLoss', weight=0.3),
         colour=dict(type='ColourTieLoss', weight=8.0),
+        unchanged=dict(type='UnchangedLoss', weight=4.0),
         temporal=dict(type='MaskedTemporalLoss', weight=3.0)),
     crop_size=crop_size,
     frames=clip_length,

@@ -21,7 +21,7 @@ PERIOD = 32  # frames after which a layer starts anew
 LAYERS = 2
 LONGEST = 64 * PERIOD  # frames that are counted before the count starts over
 # Sigmas, in pixels, of the Gaussians whose difference a band is. Finer ones would flicker as they move by half a pixel.
-BANDS = ((0.8, 1.6), (1.6, 3.2), (3.2, 6.4), (6.4, 12.8))
+BANDS = ((0.8, 1.6), (1.6, 3.2), (3.2, 6.4))
 TRUSTED = 0.2  # below it a place has not been seen before, and starts anew
 
 

@@ -24,7 +24,7 @@ from photoreal.models.residual import BINOMIAL, BoundedResidual
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
-FAINT = 0.05  # strength of each band at the start, before it is bounded
+FAINT = 0.12  # strength of each band at the start, before it is bounded
 MARGIN = 2  # places of the coarsest map that frames are padded by
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
@@ -49,7 +49,7 @@ class DetailUNet(Generator):
     """
 
     def __init__(self, in_channels: int, width: int = 32, fold: int = 2, blocks: tuple[int, int] = (2, 4),
-                 luma: float = 0.4, chroma: float = 0.04, skip: tuple[int, int] | None = None,
+                 luma: float = 0.16, chroma: float = 0.03, skip: tuple[int, int] | None = None,
                  motion: tuple[int, float] | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         _check_arguments(width, fold, blocks, skip)

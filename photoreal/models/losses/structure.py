@@ -10,6 +10,7 @@ from photoreal.errors import ConfigError
 from photoreal.models.features import build_features
 from photoreal.models.layers import wide
 from photoreal.models.losses.base import Loss
+from photoreal.models.pairs import NO_GROUP
 from photoreal.registry import LOSSES
 from photoreal.structures import ClipContext
 
@@ -91,3 +92,34 @@ class ColourTieLoss(Loss):
         change = F.avg_pool2d(wide(pred) - wide(source), self.size, ceil_mode=True)
         light = change.mean(1, keepdim=True)
         return self.weight * ((change - light).abs().mean() + self.light * light.abs().mean())
+
+
+@LOSSES.register_module()
+class UnchangedLoss(Loss):
+    """What belongs to no group of the unpaired branch stays as the source shows it: sky, vehicles, signs.
+
+    Args:
+        against: 'image', what the generator adds its output to, or 'frames'.
+        weight: Factor of the mean absolute difference there.
+
+    Raises:
+        ConfigError: ``against`` is unknown.
+    """
+
+    compares_pairs = True
+
+    def __init__(self, against: str = 'image', weight: float = 4.0) -> None:
+        super().__init__(weight)
+        if against not in ('image', 'frames'):
+            raise ConfigError(f"UnchangedLoss: against={against!r}: expected 'image' or 'frames'")
+        self.against = against
+
+    def forward(self, context: ClipContext) -> Tensor:
+        pred, pairs = context.need('pred', 'UnchangedLoss'), context.need('pairs', 'UnchangedLoss')
+        source = context.need(self.against, 'UnchangedLoss')
+        if source.shape[-2:] != pred.shape[-2:]:
+            size = (source.shape[2], *pred.shape[-2:])
+            source = F.interpolate(source, size, mode='trilinear', align_corners=False)
+        left = (pairs.groups == NO_GROUP).unsqueeze(2).to(pred.dtype)  # (n, t, 1, p, p)
+        change = (pairs.cut(pred) - pairs.cut(source)).abs().mean(2, keepdim=True)
+        return self.weight * (change * left).sum() / left.sum().clamp(min=1)

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from photoreal.errors import ConfigError
-from photoreal.models.losses import ColourTieLoss, SelfSimilarityLoss
+from photoreal.models.losses import ColourTieLoss, SelfSimilarityLoss, UnchangedLoss
+from photoreal.models.pairs import NO_GROUP
 from photoreal.structures import ClipContext
 from photoreal.testing.loss import LossContract
 from photoreal.testing.networks import moving_clip
@@ -29,6 +30,35 @@ class TestColourTie(LossContract):
         context = self.context()
         context.pred = context.image.clone()
         return context
+
+
+class TestUnchanged(LossContract):
+    takes = ('pred', 'image', 'pairs')
+
+    def make(self, weight):
+        return UnchangedLoss(weight=weight)
+
+    def pairs(self, target, labels):
+        pairs = super().pairs(target, labels)
+        pairs.groups = torch.where(pairs.groups == 1, NO_GROUP, pairs.groups)
+        return pairs
+
+    def perfect(self):
+        context = self.context()
+        context.pred = context.image.clone()
+        return context
+
+
+def test_only_what_belongs_to_no_group_must_stay():
+    context = TestUnchanged().context()
+    context.pred, left = context.image.clone(), context.pairs.groups == NO_GROUP
+    context.pred[:, :, :, :, :] += 0.5 * (~left).unsqueeze(2)
+    loss = UnchangedLoss(weight=2.0)
+    assert float(loss(context)) == pytest.approx(0, abs=1e-6)
+    context.pred += 0.1 * left.unsqueeze(2)
+    assert float(loss(context)) == pytest.approx(0.2, rel=1e-4)
+    context.pairs.groups = torch.zeros_like(context.pairs.groups)
+    assert float(loss(context)) == 0
 
 
 def test_how_a_frame_is_like_itself_is_kept_and_its_look_is_free():
