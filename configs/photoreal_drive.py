@@ -39,7 +39,7 @@ unpaired = dict(
         patches=dict(type='SlicedPatchLoss', weight=1.0),
         structure=dict(type='SelfSimilarityLoss', weight=0.3),
         colour=dict(type='ColourTieLoss', weight=8.0),
-        unchanged=dict(type='UnchangedLoss', weight=4.0),
+        unchanged=dict(type='UnchangedLoss', weight=40.0),
         temporal=dict(type='MaskedTemporalLoss', weight=3.0)),
     crop_size=crop_size,
     frames=clip_length,

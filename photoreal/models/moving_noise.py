@@ -20,8 +20,9 @@ TILE = 256  # side of the noise, which repeats
 PERIOD = 32  # frames after which a layer starts anew
 LAYERS = 2
 LONGEST = 64 * PERIOD  # frames that are counted before the count starts over
-# Sigmas, in pixels, of the Gaussians whose difference a band is. Finer ones would flicker as they move by half a pixel.
-BANDS = ((0.8, 1.6), (1.6, 3.2), (3.2, 6.4))
+# Sigmas, in pixels, of the Gaussians whose difference a band is. Finer ones
+# would flicker as they move by half a pixel; of coarser ones come clouds, not material.
+BANDS = ((0.8, 1.6), (1.6, 3.2))
 TRUSTED = 0.2  # below it a place has not been seen before, and starts anew
 
 

@@ -49,7 +49,7 @@ class DetailUNet(Generator):
     """
 
     def __init__(self, in_channels: int, width: int = 32, fold: int = 2, blocks: tuple[int, int] = (2, 4),
-                 luma: float = 0.16, chroma: float = 0.03, skip: tuple[int, int] | None = None,
+                 luma: float = 0.14, chroma: float = 0.03, skip: tuple[int, int] | None = None,
                  motion: tuple[int, float] | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         _check_arguments(width, fold, blocks, skip)

@@ -28,7 +28,7 @@ class TestDetailUNetInMotion(GeneratorContract):
 def test_training_starts_at_the_frame_with_a_little_noise():
     condition = moving_clip(1, 3, 5, 67, 91)
     change = small(skip=(1, 4), luma=0.4)(condition).pred - condition[:, :, 1:4]
-    assert 0.5 < change.std() / (0.4 * 3**0.5 * FAINT) < 1.5  # three bands
+    assert 0.5 < change.std() / (0.4 * 2**0.5 * FAINT) < 1.5  # two bands
     assert torch.allclose(change, change[:, :, :1].expand_as(change), atol=1e-6), 'colours change'
 
 
