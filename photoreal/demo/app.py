@@ -1,6 +1,8 @@
 """The page of the demo: a thin layer of Gradio over :mod:`photoreal.demo.jobs`."""
 
+import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,45 +16,32 @@ from photoreal.demo.jobs import Job, Order
 from photoreal.demo.library import Library, optional, recorded
 from photoreal.demo.limits import Limits
 from photoreal.demo.strength import USUAL, has_strength
+from photoreal.demo.sweep import Sweeper
 from photoreal.demo.uploads import SUFFIXES, open_upload
+from photoreal.engine.checkpoint import FULL_DISK
 from photoreal.errors import DataError, PhotorealError
 
 # Gradio reads these when it is imported: nothing is reported, checked or fetched from anywhere.
-os.environ.update(GRADIO_ANALYTICS_ENABLED='False', HF_HUB_OFFLINE='1', HF_HUB_DISABLE_TELEMETRY='1')
+os.environ.update(GRADIO_ANALYTICS_ENABLED='False', GRADIO_RUN_HISTORY='False', HF_HUB_OFFLINE='1',
+                  HF_HUB_DISABLE_TELEMETRY='1')
 
 import gradio as gr
+import torch
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photoreal.demo.login import Door
+from photoreal.demo.middleware import Shield
 
 UPLOAD = 'my own video'
 PLAY, PAUSE = '▶ Play', '⏸ Pause'
 TICK = 0.2  # seconds between frames when they are played
 
-# The browser may talk to this server alone, whatever a library on the page would like.
-POLICY = ("default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-          "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'; base-uri 'self'")
 CSS = """
 #maps .thumbnail-item { aspect-ratio: auto; }
 #maps .grid-wrap { min-height: 0 !important; }
 #metrics table, #metrics tr, #metrics th, #metrics td { border: 0 !important; text-align: left; font-weight: normal; }
 #metrics td { padding-right: 1em; }
 """
-
-
-class Headers:
-    """Middleware that adds the headers of a closed page to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with(message: Message) -> None:
-            if message['type'] == 'http.response.start':
-                message['headers'] = [*message['headers'], (b'content-security-policy', POLICY.encode()),
-                                      (b'x-content-type-options', b'nosniff'), (b'referrer-policy', b'no-referrer')]
-            await send(message)
-
-        await self._app(scope, receive, send_with)
 
 
 @dataclass(frozen=True)
@@ -95,11 +84,12 @@ class Demo:
     def __init__(self, library: Library, limits: Limits | None = None, device: str | None = None) -> None:
         self.library, self.limits, self.device = library, limits or Limits(), device
         self.folder = Path(tempfile.mkdtemp(prefix='photoreal-demo-'))
-        self._uploads = self.folder / 'uploads'
+        self._uploads, self._jobs = self.folder / 'uploads', self.folder / 'jobs'
         self._uploads.mkdir()
         os.environ['GRADIO_TEMP_DIR'] = str(self._uploads)
         self._controls: list[_Control] = []
         self.page = self._build()
+        self._sweeper = Sweeper(self._uploads, self._jobs, self.limits.keep_minutes * 60)
 
     def serve(self, host: str = '127.0.0.1', port: int = 7860, login: list[tuple[str, str]] | None = None,
               block: bool = True) -> str:
@@ -116,15 +106,16 @@ class Demo:
         """
         self.page.queue(max_size=self.limits.waiting, default_concurrency_limit=8, api_open=False)
         _, url, _ = self.page.launch(
-            server_name=host, server_port=port or _free_port(host), auth=login or None, share=False, inbrowser=False,
-            prevent_thread_lock=not block, quiet=True, footer_links=[], allowed_paths=[],
-            max_file_size=f'{self.limits.megabytes}mb', ssr_mode=False, enable_monitoring=False, pwa=False,
-            app_kwargs={'middleware': [Middleware(Headers)]}, css=CSS,
+            server_name=host, server_port=port or _free_port(host), auth=Door(login) if login else None, share=False,
+            inbrowser=False, prevent_thread_lock=not block, quiet=True, footer_links=[], allowed_paths=[],
+            max_file_size=int(self.limits.megabytes * 10**6), ssr_mode=False, enable_monitoring=False, pwa=False,
+            app_kwargs={'middleware': [Middleware(Shield)]}, css=CSS,
             theme=gr.themes.Base(font=['system-ui', 'sans-serif'], font_mono=['monospace']))
         return url
 
     def close(self) -> None:
         """Stop serving, and remove all files of all visitors."""
+        self._sweeper.close()
         self.page.close(verbose=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -214,26 +205,39 @@ class Demo:
         yield {'job': None, 'status': texts.note_html('Starting.'), 'metrics': '', 'maps': [], 'slider': None,
                'timer': gr.Timer(active=False), 'play': gr.Button(PLAY, interactive=False),
                'frame': gr.Slider(value=0, interactive=False), 'download': gr.DownloadButton(interactive=False)}
-        job, finished = Job(self.folder / 'jobs'), False
+        job, handed_over = Job(self._jobs), False
         try:
             for progress in job.run(self.library.models[model], self._order(model, video, file, values), self.device):
                 if visit.cancelled:
                     yield {'status': texts.note_html('Cancelled.')}
                     return
                 yield {'status': texts.progress_html(progress)}
-            finished = True
-        except PhotorealError as error:
-            yield {'status': texts.fault_html(error)}
-        finally:
-            visit.end()
-            if not finished:  # a fault, or the visitor has cancelled or left
-                job.discard()
-        if finished:
             yield {'job': job, 'status': texts.done_html(job, progress.seconds), 'metrics': texts.metrics_html(job),
                    'frame': gr.Slider(maximum=max(job.length - 1, 1), value=0, interactive=True),
                    'play': gr.Button(PLAY, interactive=True),
                    'download': gr.DownloadButton(value=str(job.video), interactive=True),
                    **dict(zip(('slider', 'maps'), _show(job, 0)))}
+            handed_over = True
+        except Exception as error:  # whatever a file has caused, its visitor is told, and the others go on
+            job.discard()  # now, as a disk may be full
+            yield {'status': texts.fault_html(self._for_visitor(error))}
+        finally:
+            visit.end()
+            if not handed_over:  # a fault, or the visitor has cancelled or left
+                job.discard()
+
+    def _for_visitor(self, error: Exception) -> str:
+        """What a visitor is told of an error; what only the server's owner can mend goes into the log."""
+        cause = error.__cause__ or error
+        full = isinstance(cause, OSError) and cause.errno in FULL_DISK
+        if isinstance(error, PhotorealError) and not full:
+            return re.sub(rf'{re.escape(str(self.folder))}/(uploads/\w+|jobs/\w+)/', '', str(error))
+        logging.getLogger(__name__).error('a video could not be worked on', exc_info=error)
+        if full:
+            return 'the server has no room left on its disk: try again later, or a shorter video'
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):
+            return 'the server has too little memory for this video: try one with smaller frames'
+        return 'this video could not be worked on; the log of the server says why'
 
     def _order(self, model: str, video: str, file: str | None, values: tuple[Any, ...]) -> Order:
         trained = self.library.models[model]

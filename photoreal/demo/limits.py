@@ -1,6 +1,8 @@
 """What a visitor may ask for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from photoreal.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,9 @@ class Limits:
         jobs: Videos that are worked on at once; the others wait.
         waiting: Most that wait.
         keep_minutes: How long results and uploads are kept.
+
+    Raises:
+        ConfigError: One leaves visitors nothing to ask for.
     """
 
     megabytes: int = 100
@@ -24,3 +29,9 @@ class Limits:
     jobs: int = 1
     waiting: int = 8
     keep_minutes: int = 60
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ConfigError(f"--{field.name.replace('_', '-')} {value}: expected more than 0")

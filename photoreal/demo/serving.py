@@ -26,6 +26,8 @@ def serve(args: argparse.Namespace) -> None:
     """
     if importlib.util.find_spec('gradio') is None:
         raise ConfigError("the demo needs Gradio, which is not installed: pip install 'photoreal[demo]'")
+    if not 0 <= args.port <= 65535:
+        raise ConfigError(f'--port {args.port}: expected 0 (any that is free) to 65535')
     limits = Limits(args.megabytes, args.seconds, args.frames, args.side, args.jobs, args.waiting, args.keep_minutes)
     library, login = Library(args.models, args.sample), read_logins(args.login) if args.login else None
     from photoreal.demo.app import Demo  # which is quick only once somebody wants to see it
@@ -49,7 +51,7 @@ def read_logins(path: str | Path) -> list[tuple[str, str]]:
         DataError: The file cannot be read, or a line is none of those.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f'{path} cannot be read: {error}') from error
     logins = []

@@ -24,9 +24,9 @@ def done_html(job: Job, seconds: float) -> str:
     return f'<p>{job.length} frames in {seconds:.1f} s</p>'
 
 
-def fault_html(error: Exception) -> str:
+def fault_html(text: str) -> str:
     """Why it did not work."""
-    return f'<p role="alert" style="color:var(--error-text-color)">{escape(str(error))}</p>'
+    return f'<p role="alert" style="color:var(--error-text-color)">{escape(text)}</p>'
 
 
 def note_html(text: str) -> str:

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import av
+from av.stream import Disposition
 
 from photoreal.datasets.sources import FolderSource, FrameSource, VideoSource, size_text
 from photoreal.demo.limits import Limits
 from photoreal.errors import DataError
 
 _HEAD = 400  # bytes: two packets of a transport stream
-SUFFIXES = ('.mp4', '.mov', '.mkv', '.webm', '.avi', '.ts')
+SUFFIXES = ('.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.ts', '.mts', '.m2ts')
+_MOV_ATOMS = (b'ftyp', b'moov', b'mdat', b'wide', b'free', b'skip')  # old cameras write no ftyp
+_NO_VIDEO = {b'\xff\xd8\xff': 'a JPEG picture', b'\x89PNG': 'a PNG picture', b'GIF8': 'a GIF picture', b'%PDF': 'a PDF',
+             b'ID3': 'an MP3', b'PK\x03\x04': 'a ZIP archive', b'#EXTM3U': 'a playlist'}
 
 
 def open_upload(path: str | Path, folder: Path, limits: Limits) -> VideoSource:
@@ -31,7 +35,10 @@ def open_upload(path: str | Path, folder: Path, limits: Limits) -> VideoSource:
         raise DataError(f'the file has {size / 1e6:.0f} MB; expected at most {limits.megabytes} MB: cut it')
     demuxer = container_of(path)
     if demuxer is None:
-        raise DataError('the file is no video that is known here; expected MP4, MOV, MKV, WebM, AVI or MPEG-TS')
+        with path.open('rb') as file:
+            head = file.read(_HEAD)
+        found = next((f' but {name}' for mark, name in _NO_VIDEO.items() if head.startswith(mark)), '')
+        raise DataError(f'the file is no video that is known here{found}; expected MP4, MOV, MKV, WebM, AVI or MPEG-TS')
     _check_header(path, demuxer, limits)
     source = VideoSource(path)
     check_length(source, limits)
@@ -45,13 +52,14 @@ def container_of(path: Path) -> str | None:
     """
     with path.open('rb') as file:
         head = file.read(_HEAD)
-    if head[4:8] == b'ftyp':
+    if head[4:8] in _MOV_ATOMS:
         return 'mov'
     if head[:4] == b'\x1a\x45\xdf\xa3':
         return 'matroska'
     if head[:4] == b'RIFF' and head[8:12] == b'AVI ':
         return 'avi'
-    if head[:1] == head[188:189] == head[376:377] == b'\x47':
+    if head[:1] == head[188:189] == head[376:377] == b'\x47' or \
+            head[4:5] == head[196:197] == head[388:389] == b'\x47':  # with times before the packets, as on Blu-ray
         return 'mpegts'
     return None
 
@@ -60,14 +68,19 @@ def _check_header(path: Path, demuxer: str, limits: Limits) -> None:
     """Whether the container is that of a video within the limits; its header may lie, so frames are counted later."""
     try:
         with av.open(str(path), format=demuxer) as container:
-            if not container.streams.video:
-                raise DataError('the file has no pictures in it; expected a video')
-            stream = container.streams.video[0]
-            size, seconds = (stream.height, stream.width), (container.duration or 0) / av.time_base
-            next(container.decode(stream), None)
-    except (av.FFmpegError, OSError) as error:
+            streams = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+            if not streams:
+                raise DataError('the file has sound alone, no pictures; expected a video')
+            sizes = [(stream.height, stream.width) for stream in streams]
+            seconds = (container.duration or 0) / av.time_base
+            if next(container.decode(streams[0]), None) is None:
+                raise av.EOFError(0, 'no frame')
+    except av.EOFError as error:
+        raise DataError('the video has no frames') from error
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError('the video cannot be read, it is damaged; encode it anew') from error
-    _check_size(size, limits)
+    for size in sizes:
+        _check_size(size, limits)
     if seconds > limits.seconds:
         raise DataError(f'the video is {seconds:.0f} s long; expected at most {limits.seconds:g} s: cut it')
 

@@ -38,7 +38,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Iterato
     command = ['tools/demo.py', make_bundle(root / 'red.safetensors', tiny_data), '--login', root / 'logins',
                '--sample', write_video(root / 'short.mp4'), write_video(root / 'long.mp4', 400), '--port', '0',
                '--device', 'cpu']
-    environment = {**os.environ, 'TMPDIR': str(root / 'tmp'), 'OMP_NUM_THREADS': '1', 'no_proxy': '*'}
+    environment = {**os.environ, 'TMPDIR': str(root / 'tmp'), 'OMP_NUM_THREADS': '1', 'no_proxy': '*',
+                   'PYTHONPATH': str(tiny.ROOT)}
     with (root / 'log').open('w') as log, subprocess.Popen(
             [sys.executable, *map(str, command)], cwd=tiny.ROOT, text=True, env=environment, stderr=log,
             stdout=subprocess.PIPE) as process:
