@@ -21,6 +21,9 @@ modalities = dict(
     edges=dict(type='Edges'))
 image = 'blur'
 
+# A .cube file that virtual frames go through before modalities are computed from them, see tools/fit_look.py; None: no.
+look = None
+
 # Whether virtual clips, from <data_root>/train/virtual, train the generator too: dict() or what is to differ from the
 # usual, see unpaired.py; None: no.
 unpaired = None
@@ -38,6 +41,7 @@ model = dict(
         perceptual=dict(type='PerceptualLoss', backbone='squeezenet1_1', weight=0.2),
         adversarial=dict(type='AdversarialLoss', kind='vanilla', weight=0.01)),
     unpaired=unpaired,
+    look=look,
     update_threshold=0.4,
     ema_momentum=0.001)
 
@@ -48,19 +52,20 @@ train_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     dataset=dict(type='ClipDataset', data_root=data_root, modalities=modalities, clip_length=clip_length,
                  crop_size=crop_size, scale=scale, strides=(1, 2), reverse_prob=0.5, flip_prob=0.5, still_prob=0.1,
-                 seed=seed, unpaired=unpaired))
+                 seed=seed, unpaired=unpaired, look=look))
 val_dataloader = dict(
     batch_size=1,
     num_workers=1,
     sampler=dict(type='WholeVideoSampler'),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(type='StreamDataset', data_root=data_root, modalities=modalities, scale=scale, max_frames=30))
+    dataset=dict(type='StreamDataset', data_root=data_root, modalities=modalities, scale=scale, max_frames=30,
+                 look=look))
 test_dataloader = dict(
     batch_size=1,
     num_workers=1,
     sampler=dict(type='WholeVideoSampler'),
     collate_fn=dict(type='default_collate'),
-    dataset=dict(type='StreamDataset', data_root=data_root, modalities=modalities, scale=scale))
+    dataset=dict(type='StreamDataset', data_root=data_root, modalities=modalities, scale=scale, look=look))
 
 val_evaluator = [
     dict(type='PSNR', domain='real'),

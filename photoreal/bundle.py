@@ -19,12 +19,15 @@ from photoreal.config import check_config, load_config
 from photoreal.datasets.writers import atomic_path
 from photoreal.engine.checkpoint import load_generator, read_checkpoint
 from photoreal.errors import CheckpointError, ConfigError
+from photoreal.look import Look, build_look
 from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import Generator
 from photoreal.storage import fetch, is_url
+from photoreal.structures import LOOK_KEY
 
 SUFFIX = '.safetensors'
 _FORMAT = 'photoreal-bundle-1'
+_LOOK = 'photoreal.look'  # key of the look's table among the weights
 
 
 @dataclass
@@ -36,12 +39,14 @@ class TrainedModel:
         preprocessor: Modalities and their encoding.
         config: 'generator', 'modalities', 'image' and 'dropout' as in the model's config.
         metadata: Where it came from.
+        look: What frames go through before modalities are computed from them; None: nothing.
     """
 
     generator: Generator
     preprocessor: ClipPreprocessor
     config: dict[str, Any]
     metadata: dict[str, str] = field(default_factory=dict)
+    look: Look | None = None
 
 
 def load_model(model: str | Path, checkpoint: str | Path | None = None,
@@ -60,8 +65,9 @@ def load_model(model: str | Path, checkpoint: str | Path | None = None,
     if checkpoint is None:
         raise CheckpointError(f"'{model}' is a config: name the weights with --checkpoint, or give a bundle "
                               f'(*{SUFFIX})')
-    loaded = load_untrained(model, overrides)
-    load_generator(loaded.generator, read_checkpoint(checkpoint)['state_dict'], str(checkpoint))
+    state = read_checkpoint(checkpoint)['state_dict']
+    loaded = _untrained(model, overrides, Look(state[LOOK_KEY], 'from the checkpoint') if LOOK_KEY in state else None)
+    load_generator(loaded.generator, state, str(checkpoint))
     loaded.metadata['checkpoint'] = str(checkpoint)
     return loaded
 
@@ -72,6 +78,11 @@ def load_untrained(path: str | Path, overrides: tuple[str, ...] = ()) -> Trained
     Raises:
         ConfigError: The config cannot be used.
     """
+    return _untrained(path, overrides)
+
+
+def _untrained(path: str | Path, overrides: tuple[str, ...], look: Look | None = None) -> TrainedModel:
+    """As :func:`load_untrained`, with this look where there is one, which needs no file."""
     full = load_config(path, overrides)
     check_config(full)
     cfg = full.model
@@ -80,7 +91,8 @@ def load_untrained(path: str | Path, overrides: tuple[str, ...] = ()) -> Trained
     config = json.loads(json.dumps(config))  # tuples become lists, as in a bundle
     preprocessor, generator = _build(config)
     return TrainedModel(generator, preprocessor, config,
-                        {'config': str(path), 'photoreal_version': photoreal.__version__})
+                        {'config': str(path), 'photoreal_version': photoreal.__version__},
+                        look or build_look(cfg.get('look')))
 
 
 def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, str] = {}, half: bool = False) -> None:
@@ -100,6 +112,9 @@ def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, st
         raise CheckpointError(f"{path}: a bundle's name ends in {SUFFIX}")
     header = {**model.metadata, **metadata, 'format': _FORMAT, 'model': json.dumps(model.config)}
     weights = {key: value.contiguous() for key, value in model.generator.state_dict().items()}
+    if model.look is not None:
+        weights[_LOOK] = model.look.table
+        header['look'] = model.look.title
     if half:
         weights = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
     with atomic_path(path) as temporary:
@@ -129,13 +144,15 @@ def load_bundle(path: str | Path) -> TrainedModel:
     try:
         config = json.loads(header.pop('model'))
         preprocessor, generator = _build(config)
+        table = weights.pop(_LOOK, None)
+        look = None if table is None else Look(table.float(), header.pop('look', ''))
         generator.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         # A plugin that is not registered here, too: nothing that a bundle names is imported.
         reason = error.args[0] if isinstance(error, KeyError) else error
         raise CheckpointError(f'{path} cannot be built: {reason}') from error
     header.pop('format')
-    return TrainedModel(generator, preprocessor, config, header)
+    return TrainedModel(generator, preprocessor, config, header, look)
 
 
 def _build(config: dict[str, Any]) -> tuple[ClipPreprocessor, Generator]:

@@ -15,6 +15,7 @@ from photoreal.errors import ConfigError
 if TYPE_CHECKING:
     from photoreal.models.pairs import Pairs
 
+LOOK_KEY = 'look'  # of the look's table, among a model's weights
 PARTS = ('generator', 'discriminator', 'critic')  # of a model: each that it has is trained by an optimizer of its own
 
 

@@ -306,6 +306,11 @@ def _disagreements(cfg: Any) -> list[str]:
                           'override that one: --cfg-options modalities...')
         if 'modalities' in dataset and dataset.get('scale', 1) != scale:
             faults.append(f"{where}.scale={dataset.get('scale', 1)} differs from model.generator.scale={scale}")
+    for phase in ('train', 'val', 'test'):
+        dataset = cfg[f'{phase}_dataloader']['dataset']
+        if dataset.get('look') != model.get('look'):
+            faults.append(f'{phase}_dataloader.dataset.look differs from model.look; give both the same variable, and '
+                          'override that one: --cfg-options look=...')
     if (model.get('unpaired') is None) != (cfg['train_dataloader']['dataset'].get('unpaired') is None):
         faults.append('train_dataloader.dataset.unpaired differs from model.unpaired; give both the same variable, and '
                       'override that one: --cfg-options unpaired=...')

@@ -30,6 +30,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--leave-out', nargs='+', default=[], metavar='NAME',
                         help='modalities to do without, for models trained with dropout; recorded ones that are not '
                              'given are left out anyway')
+    parser.add_argument('--look', metavar='CUBE', help="a .cube file in place of the model's look, or none for frames "
+                        'as they are')
     parser.add_argument('--streams', type=int, default=1, help='how many videos of a folder are predicted at once, '
                         'their frames as one batch (default: 1)')
     parser.add_argument('--start', type=int, default=0, help='first frame, counted from 0')
@@ -73,6 +75,7 @@ def main() -> None:
     from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
     from photoreal.inference.outputs import take_stdout
     from photoreal.inference.places import place_of
+    from photoreal.look import build_look
     from photoreal.storage import local
     reading = Reading(args.start, args.end, args.size, args.fps, not args.no_audio)
     say = partial(print, file=sys.stderr)
@@ -83,6 +86,8 @@ def main() -> None:
                      for name, equals, path in (text.partition('=') for text in args.modality)]
     jobs = find_jobs(args.input, args.out, args.codec, say)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
+    if args.look is not None:
+        model.look = None if args.look == 'none' else build_look(args.look)
     enhancer = VideoEnhancer(model, args.device or own_device(), args.dtype, args.tile, args.overlap,
                              not (args.no_cut_reset or args.stream), args.compile, args.leave_out, args.streams)
     if jobs:

@@ -12,6 +12,7 @@ from photoreal.datasets.layout import VideoRecord, scan
 from photoreal.datasets.styles import InputStyles
 from photoreal.datasets.transforms import Window, compute_map, reflect, to_tensor
 from photoreal.errors import ConfigError, DataError
+from photoreal.look import Look, build_look
 from photoreal.modalities import Modality, build_modalities
 from photoreal.registry import DATASETS
 from photoreal.structures import ClipItem
@@ -88,6 +89,9 @@ class ClipDataset(Dataset):
             each item has a clip of ``<data_root>/train/virtual`` beside the real one.
         optional: Names of modalities that a video may lack; items then tell which are recorded. None: those that the
             model's dropout leaves out.
+        look: What virtual frames go through before modalities are computed from them, see
+            :func:`photoreal.look.build_look`; None: nothing. The frames of
+            virtual clips go through it too, and so do the donors of input styles.
 
     Attributes:
         virtual: The virtual clips, where items have such.
@@ -102,7 +106,7 @@ class ClipDataset(Dataset):
                  scale: int = 1, strides: Sequence[int] = (1,), reverse_prob: float = 0.0, flip_prob: float = 0.5,
                  still_prob: float = 0.0, still_speed: float = 4, seed: int = 0,
                  input_styles: dict[str, dict | None] | None = None, unpaired: dict[str, Any] | None = None,
-                 optional: Sequence[str] | None = None) -> None:
+                 optional: Sequence[str] | None = None, look: str | dict[str, Any] | Look | None = None) -> None:
         self.modalities = build_modalities(modalities)
         self.clip_length = clip_length
         self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size and tuple(crop_size)
@@ -120,7 +124,8 @@ class ClipDataset(Dataset):
         self.optional = tuple(name for name in optional or () if self.modalities[name].folder is not None)
         self.videos: list[VideoRecord] = scan(data_root, split, [domain], self.modalities, min_length=clip_length,
                                               min_size=(min_height, min_width), optional=self.optional)
-        self.input_styles = InputStyles(input_styles, data_root)
+        self.look = build_look(look)
+        self.input_styles = InputStyles(input_styles, data_root, self.look)
         self._ends = np.cumsum([len(video) for video in self.videos])
         self._order: tuple[int, np.ndarray] | None = None
         self.virtual: ClipDataset | None = None
@@ -130,7 +135,7 @@ class ClipDataset(Dataset):
                                   f'{domain!r}')
             self.virtual = ClipDataset(data_root, self.modalities, split, 'virtual', clip_length, crop_size, scale,
                                        strides, reverse_prob, flip_prob, still_prob, still_speed, seed,
-                                       optional=self.optional)
+                                       optional=self.optional, look=self.look)
         self._blanks = {name: blank for name in self.optional if (blank := self._blank_of(name)) is not None}
         self._share_blanks(data_root, alone=(split, domain) == ('train', 'real'))
 
@@ -274,6 +279,8 @@ class ClipDataset(Dataset):
         seen = Window.spanning([*plan.windows, *map(plan.region, computed.values())])
         before = max(map(plan.context, computed.values()), key=len, default=[])
         frames = video.frames.read(before + plan.indices, window=seen.scaled(self.scale))
+        if self.look is not None and video.domain == 'virtual':
+            frames = self.look.apply(frames)
         styled = self.input_styles.apply(frames, rng, video, plan.indices[0], self.scale) if computed else frames
         maps = {}
         for name, modality in computed.items():

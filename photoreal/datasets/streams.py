@@ -3,6 +3,7 @@
 import os
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -11,6 +12,7 @@ from photoreal.datasets.layout import VideoRecord, scan
 from photoreal.datasets.sources import FrameSource
 from photoreal.datasets.transforms import Window, compute_map, to_tensor
 from photoreal.errors import ConfigError
+from photoreal.look import Look, build_look
 from photoreal.modalities import Modality, build_modalities, without
 from photoreal.registry import DATASETS
 from photoreal.structures import FrameInfo, StreamItem
@@ -33,6 +35,8 @@ class StreamDataset(Dataset):
         leave_out: Names of modalities to do without, which a model allows that was trained with dropout; what is
             recorded of them need not be there.
         optional: Names of modalities that a video may lack; None: those that the model's dropout leaves out.
+        look: What virtual frames go through before modalities are computed from them, see
+            :func:`photoreal.look.build_look`; None: nothing. The items' frames stay untouched.
 
     Attributes:
         modalities: Name -> modality, without those that are left out.
@@ -46,7 +50,8 @@ class StreamDataset(Dataset):
 
     def __init__(self, data_root: str | os.PathLike, modalities: dict[str, dict | Modality], split: str = 'val',
                  domains: Sequence[str] = ('real', 'virtual'), scale: int = 1, max_frames: int | None = None,
-                 leave_out: Sequence[str] = (), optional: Sequence[str] | None = None) -> None:
+                 leave_out: Sequence[str] = (), optional: Sequence[str] | None = None,
+                 look: str | dict[str, Any] | Look | None = None) -> None:
         if scale < 1:
             raise ConfigError(f'StreamDataset: scale={scale}; expected 1 or more')
         if max_frames is not None and max_frames < 1:
@@ -55,6 +60,7 @@ class StreamDataset(Dataset):
             raise ConfigError(f"StreamDataset: domains='{domains}'; expected a list, such as ['{domains}']")
         self.modalities = without(build_modalities(modalities), leave_out)
         self.scale = scale
+        self.look = build_look(look)
         self.videos: list[VideoRecord] = scan(data_root, split, domains, self.modalities, min_size=(scale, scale),
                                               optional=optional or ())
         self.video_ranges: list[range] = []
@@ -81,10 +87,11 @@ class StreamDataset(Dataset):
             self._readers, self._reading = {}, number
         scale = self.scale if video.domain == 'real' else 1
         frames = self._read(None, video.frames, index, self._context(), scale, raw=False)
+        seen = frames if self.look is None or video.domain == 'real' else self.look.apply(frames)
         maps = {}
         for name, modality in self.modalities.items():
             if modality.folder is None:
-                source, given = video.frames, frames[-1 - modality.context:]
+                source, given = video.frames, seen[-1 - modality.context:]
             elif name not in video.recorded:
                 continue  # the model does without it
             else:

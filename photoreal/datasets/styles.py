@@ -18,6 +18,7 @@ from photoreal.colour import apply_tables, lab_histogram, matching_tables, reinh
 from photoreal.datasets.layout import VideoRecord, scan
 from photoreal.datasets.transforms import Window
 from photoreal.errors import ConfigError, DataError
+from photoreal.look import Look
 from photoreal.modalities.arguments import Range, check_number
 from photoreal.registry import INPUT_STYLES
 
@@ -277,13 +278,16 @@ class InputStyles:
     Args:
         styles: Name -> input style or its config, applied in this order; None in place of one leaves it out.
         data_root: The data set's folder; donors are the frames of ``train/virtual``, never those of ``val``.
+        look: What donors go through, as all virtual frames do; None: nothing.
 
     Raises:
         ConfigError: A style cannot be built.
         DataError: A style needs donors and there are none, or they have faults.
     """
 
-    def __init__(self, styles: Mapping[str, dict | InputStyle | None] | None, data_root: str | os.PathLike) -> None:
+    def __init__(self, styles: Mapping[str, dict | InputStyle | None] | None, data_root: str | os.PathLike,
+                 look: Look | None = None) -> None:
+        self.look = look
         self.styles = {name: _build(name, style) for name, style in (styles or {}).items() if style is not None}
         self.donors: list[VideoRecord] = []
         needy = [name for name, style in self.styles.items() if style.needs_donor and style.prob > 0]
@@ -320,10 +324,14 @@ class InputStyles:
         """
         given, donor = self.draw(rng)
         reference = Reference(lambda: video.frames.read([index])[0],
-                              donor and (lambda: donor[0].frames.read([donor[1]])[0]), scale)
+                              donor and (lambda: self._read_donor(*donor)), scale)
         for name, params in given.items():
             frames = self.styles[name].apply(frames, reference, **params)
         return frames
+
+    def _read_donor(self, video: VideoRecord, index: int) -> np.ndarray:
+        frame = video.frames.read([index])[0]
+        return frame if self.look is None else self.look.apply(frame)
 
 
 def _build(name: str, style: dict | InputStyle) -> InputStyle:

@@ -21,6 +21,7 @@ from photoreal.datasets.writers import write_image
 from photoreal.demo.strength import at_strength
 from photoreal.errors import DataError
 from photoreal.inference import VideoEnhancer
+from photoreal.look import Look
 from photoreal.metrics import WarpError
 from photoreal.structures import FrameInfo, FrameResult
 
@@ -102,7 +103,7 @@ class Job:
         enhancer = VideoEnhancer(model, device, leave_out=order.leave_out, params=params)
         shown = {name: m for name, m in enhancer.modalities.items() if m.folder is None or name in order.recorded}
         self.names = list(shown)
-        viewer = _Viewer(shown, params)
+        viewer = _Viewer(shown, params, model.look)
         flicker, values = WarpError('virtual'), []
         began, total, waiting = time.monotonic(), len(order.frames), deque()
 
@@ -143,17 +144,19 @@ class Job:
 class _Viewer:
     """What people are shown of the modalities that the model sees."""
 
-    def __init__(self, modalities: Mapping[str, Any], params: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, modalities: Mapping[str, Any], params: Mapping[str, Mapping[str, Any]],
+                 look: Look | None) -> None:
+        self._look = look
         self._modalities = modalities
         self._params = {name: m.sample(None) | dict(params.get(name, {})) for name, m in modalities.items()}
         self._windows = {name: deque(maxlen=m.context + 1) for name, m in modalities.items()}
 
     def pictures(self, frame: np.ndarray, recorded: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """(H, W, 3) uint8 RGB each, in the order of the modalities."""
-        shown = []
+        shown, seen = [], frame if self._look is None else self._look.apply(frame)
         for name, modality in self._modalities.items():
             window = self._windows[name]
-            window.append(recorded[name] if modality.folder is not None else frame)
+            window.append(recorded[name] if modality.folder is not None else seen)
             try:
                 maps = modality.compute(np.stack(window), **self._params[name])
             except ValueError as error:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import pickle
 import re
@@ -23,6 +24,7 @@ from photoreal.errors import CheckpointError, ConfigError
 from photoreal.modalities import build_modalities
 from photoreal.modalities.dropout import ModalityDropout
 from photoreal.storage import fetch, is_folder, is_url
+from photoreal.structures import LOOK_KEY
 
 LATEST, BEST = 'latest.pth', 'best.pth'
 BUNDLE_SUFFIX = '.safetensors'
@@ -239,8 +241,19 @@ def load_weights(model: nn.Module, state: dict[str, Any], origin: str) -> None:
         elif module.state_dict():
             print_log(f"{origin} has no '{part}': it keeps its initial weights", 'current')
     for name, buffer in model.named_buffers(recurse=False):
-        if name in parts:
+        if name in parts and name != LOOK_KEY:
             buffer.copy_(parts[name][''])
+    _compare_looks(getattr(model, LOOK_KEY, None), parts.get(LOOK_KEY, {}).get(''), origin)
+
+
+def _compare_looks(look: Tensor | None, found: Tensor | None, origin: str) -> None:
+    """The data goes through the config's look, which is kept; say so where the weights were trained with another."""
+    if found is None and look is None:
+        return
+    if found is None or look is None or found.shape != look.shape or not torch.equal(found.to(look), look):
+        trained = 'without a look' if found is None else 'with another look' if look is not None else 'with a look'
+        used = 'this config has none' if look is None else "this config's is used"
+        print_log(f'{origin} was trained {trained}; {used}', 'current', logging.WARNING)
 
 
 def load_generator(generator: nn.Module, state: dict[str, Any], origin: str) -> None:

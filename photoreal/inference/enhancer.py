@@ -32,7 +32,7 @@ class VideoEnhancer:
     Reading, modalities and generator overlap: what the caller does with a frame runs while the next is made.
 
     Args:
-        model: What :func:`photoreal.bundle.load_model` gave.
+        model: What :func:`photoreal.bundle.load_model` gave; frames go through its look.
         device: 'cpu', 'cuda', 'cuda:1' ...; None: the GPU where there is one.
         dtype: 'fp32', 'bf16', 'fp16', or 'auto': half precision where the device computes it quickly.
         tile: Side of square tiles, in pixels of the condition, for frames too large for memory; None: whole frames.
@@ -58,6 +58,7 @@ class VideoEnhancer:
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.preprocessor = model.preprocessor
+        self.look = model.look
         self.modalities = without(model.preprocessor.modalities, leave_out)
         self.preprocessor.check_given(self.modalities)
         generator = model.generator.to(self.device).eval()
@@ -140,9 +141,10 @@ class VideoEnhancer:
             if frame.shape != size:
                 raise DataError(f'frame {i} is {frame.shape[1]}x{frame.shape[0]}, those before it {size[1]}x{size[0]}: '
                                 'all frames of a video must have one size')
+            seen = frame if self.look is None else self.look.apply(frame)
             maps = {}
             for name, modality in modalities.items():
-                given = frame if modality.folder is None else next(streams[name], None)
+                given = seen if modality.folder is None else next(streams[name], None)
                 if given is None:
                     raise DataError(f"modality '{name}' ends after {i} maps, before the frames do")
                 if given.shape[:2] != frame.shape[:2]:

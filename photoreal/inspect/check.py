@@ -44,6 +44,7 @@ class Report:
         looks: What was seen of each video without faults.
         findings: Errors first.
         gap: How far the domains can be told apart.
+        gap_without_look: The same without the plan's look; empty where there is none.
     """
 
     root: Path | LmdbPath
@@ -51,6 +52,7 @@ class Report:
     looks: list[VideoLook] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     gap: list[GapReading] = field(default_factory=list)
+    gap_without_look: list[GapReading] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
@@ -101,7 +103,9 @@ def check(root: str | os.PathLike, plan: CheckPlan, max_frames: int = MAX_FRAMES
             report.looks.append(look)
             progress(done, len(videos))
     usable = [look.video for look in report.looks if not look.faults]
-    report.gap = GapMeter(plan.modalities, plan.scale).measure(usable)
+    report.gap = GapMeter(plan.modalities, plan.scale, plan.look).measure(usable)
+    if plan.look is not None:
+        report.gap_without_look = GapMeter(plan.modalities, plan.scale).measure(usable)
     report.findings += _findings(report)
     order = ('error', 'warning', 'note')
     report.findings.sort(key=lambda finding: order.index(finding.level))

@@ -23,6 +23,7 @@ from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.transforms import Window, to_tensor
 from photoreal.errors import DataError
 from photoreal.inspect.maps import read_maps, shrinkage
+from photoreal.look import Look
 from photoreal.modalities import Modality
 
 FOLDS = 4
@@ -72,11 +73,13 @@ class GapMeter:
     Args:
         modalities: Name -> modality; their parameters are the fixed ones.
         scale: Real frames are shrunk by it first, as for training.
+        look: What virtual frames go through first; None: nothing.
     """
 
-    def __init__(self, modalities: Mapping[str, Modality], scale: int = 1) -> None:
+    def __init__(self, modalities: Mapping[str, Modality], scale: int = 1, look: Look | None = None) -> None:
         self.modalities = modalities
         self.scale = scale
+        self.look = look
 
     def measure(self, videos: Sequence[VideoRecord]) -> list[GapReading]:
         """Readings of the raw frames and of every modality, in this order.
@@ -109,7 +112,7 @@ class GapMeter:
         windows = [Window(*corner, side, side) for corner in corners.tolist()]
         there = {name: m for name, m in self.modalities.items() if m.folder is None or name in video.recorded}
         try:
-            maps = read_maps(video, {'': None, **there}, index, self.scale)
+            maps = read_maps(video, {'': None, **there}, index, self.scale, self.look)
         except DataError:
             return {}  # the check has told it already
         found = {name: to_tensor(_cut(whole, windows)) for name, whole in maps.items()}

@@ -7,6 +7,7 @@ import numpy as np
 from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.sources import FrameSource
 from photoreal.datasets.transforms import Window, compute_map
+from photoreal.look import Look
 from photoreal.modalities import Modality
 from photoreal.modalities.images import shrink
 
@@ -17,7 +18,7 @@ def shrinkage(video: VideoRecord, scale: int) -> int:
 
 
 def read_maps(video: VideoRecord, modalities: Mapping[str, Modality | None], index: int,
-              scale: int = 1) -> dict[str, np.ndarray]:
+              scale: int = 1, look: Look | None = None) -> dict[str, np.ndarray]:
     """Maps of one frame with the fixed parameters, before they are encoded.
 
     Args:
@@ -25,6 +26,7 @@ def read_maps(video: VideoRecord, modalities: Mapping[str, Modality | None], ind
         modalities: Name -> modality; None for the frame itself. Those with a folder must be recorded.
         index: The frame.
         scale: Real frames, and maps recorded with them, are cut to a multiple of it and shrunk by it first.
+        look: What virtual frames go through first.
 
     Returns:
         Name -> (H, W, c).
@@ -36,6 +38,8 @@ def read_maps(video: VideoRecord, modalities: Mapping[str, Modality | None], ind
     contexts = [m.context if m else 0 for m in modalities.values() if m is None or m.folder is None]
     # All that is computed shares one reading of the frames.
     frames = _read(video.frames, _up_to(index, max(contexts)), factor) if contexts else None
+    if look is not None and frames is not None and video.domain == 'virtual':
+        frames = look.apply(frames)
     found: dict[str, np.ndarray] = {}
     for name, modality in modalities.items():
         if modality is None:

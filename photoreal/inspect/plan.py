@@ -12,6 +12,7 @@ from photoreal.datasets.build import optional_modalities
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import VIDEO_SUFFIXES, FrameSource, open_source, visible
 from photoreal.errors import DataError
+from photoreal.look import Look, build_look
 from photoreal.modalities import Modality, build_modalities
 
 GROUPS = (('train', 'real'), ('train', 'virtual'), ('val', 'real'), ('val', 'virtual'))
@@ -33,6 +34,7 @@ class CheckPlan:
         one_size: Whether a batch holds whole frames of several videos, which must then have one size.
         configured: Whether a config says all this; else it was inferred from the folders.
         optional: Names of modalities that a video may lack.
+        look: What virtual frames go through before modalities are computed from them.
     """
 
     modalities: Mapping[str, Modality]
@@ -43,6 +45,7 @@ class CheckPlan:
     one_size: bool = False
     configured: bool = False
     optional: tuple[str, ...] = ()
+    look: Look | None = None
 
 
 def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
@@ -60,7 +63,7 @@ def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
     return CheckPlan(build_modalities(cfg['model']['modalities']), tuple(required), train.get('clip_length', 10),
                      (height * scale, width * scale), scale,
                      one_size=crop is None and cfg['train_dataloader'].get('batch_size', 1) > 1, configured=True,
-                     optional=optional_modalities(cfg))
+                     optional=optional_modalities(cfg), look=build_look(train.get('look')))
 
 
 def plan_from_folders(root: str | os.PathLike) -> CheckPlan:

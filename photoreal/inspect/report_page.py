@@ -66,6 +66,9 @@ def _gap(report: Report) -> Iterator[str]:
          '-' if r.within_real is None else f'{r.within_real:.1%}', f'{r.patches[0]}, {r.patches[1]}']
         for r in report.gap))
     yield '<p class="dim">The bars begin at 50 %.</p>'
+    if report.gap_without_look:
+        yield '<p>Without the look of the config: ' + ', '.join(
+            f'{escape(r.name)} {r.accuracy:.1%}' for r in report.gap_without_look) + '.</p>'
 
 
 def _colours(report: Report) -> Iterator[str]:

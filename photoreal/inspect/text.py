@@ -51,8 +51,13 @@ def _videos(report: Report) -> list[str]:
 def _gap(report: Report) -> list[str]:
     if not report.gap:
         return []
-    rows = [[r.name, f'{r.accuracy:.0%}', '-' if r.within_real is None else f'{r.within_real:.0%}'] for r in report.gap]
-    return [*_aligned([['gap meter', 'real/virtual', 'real/real'], *rows]),
+    rows = [['gap meter', 'real/virtual', 'real/real'],
+            *([r.name, f'{r.accuracy:.0%}', '-' if r.within_real is None else f'{r.within_real:.0%}']
+              for r in report.gap)]
+    if report.gap_without_look:
+        before = ['without the look', *(f'{r.accuracy:.0%}' for r in report.gap_without_look)]
+        rows = [[row[0], was, *row[1:]] for row, was in zip(rows, before, strict=True)]
+    return [*_aligned(rows),
             'how often a linear probe tells patches of virtual from real video, and of real videos from each other; '
             '50% is ideal']
 

@@ -2,6 +2,6 @@
 
 from photoreal.look.cube import read_cube, write_cube
 from photoreal.look.fit import fit_look
-from photoreal.look.table import Look
+from photoreal.look.table import Look, build_look
 
-__all__ = ['Look', 'fit_look', 'read_cube', 'write_cube']
+__all__ = ['Look', 'build_look', 'fit_look', 'read_cube', 'write_cube']

@@ -12,7 +12,6 @@ from typing import NoReturn
 
 import numpy as np
 
-from photoreal.datasets.writers import atomic_path
 from photoreal.errors import DataError
 
 SUFFIX = '.cube'
@@ -113,14 +112,24 @@ def write_cube(path: str | os.PathLike, table: np.ndarray, title: str = '') -> N
     Raises:
         DataError: The name has another suffix.
     """
-    if Path(path).suffix.lower() != SUFFIX:
-        raise DataError(f'{path}: the name of a look ends in {SUFFIX}')
+    check_name(path)
+    from photoreal.datasets.writers import atomic_path  # whose package is built on this one
     title = ' '.join(title.replace('"', "'").split())
     head = [f'TITLE "{title}"', f'LUT_3D_SIZE {len(table)}', 'DOMAIN_MIN 0 0 0', 'DOMAIN_MAX 1 1 1']
     rows = table.transpose(2, 1, 0, 3).reshape(-1, 3)  # red changes fastest
     lines = [*head, *(f'{r:.7f} {g:.7f} {b:.7f}' for r, g, b in rows.tolist())]
     with atomic_path(path) as temporary:
         temporary.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def check_name(path: str | os.PathLike) -> None:
+    """See that a look can be written so.
+
+    Raises:
+        DataError: The name does not end in ``.cube``.
+    """
+    if Path(path).suffix.lower() != SUFFIX:
+        raise DataError(f'{path}: the name of a look ends in {SUFFIX}')
 
 
 def _check(found: _Reader) -> None:

@@ -96,7 +96,7 @@ class Grade(nn.Module):
         moved = (self.curve(self._even) - self._even) / 0.1
         saturation = _bounded(self.saturation, SATURATIONS).log() / 0.4
         tint = self.tint.square().sum(1) / self.most_tint ** 2
-        return moved.square().mean() + saturation.square().mean() + 0.3 * tint.mean()
+        return moved.square().mean() + saturation.square().mean() + 0.1 * tint.mean()
 
     def _hue_gain(self, colour: Tensor, chroma: Tensor) -> Tensor:
         cos, sin = (colour / chroma[:, None]).unbind(1)

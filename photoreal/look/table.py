@@ -1,8 +1,8 @@
 """A colour map as a 3-D lookup table, interpolated in tetrahedra."""
 
 import os
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from photoreal.errors import ConfigError, DataError
 from photoreal.look.cube import read_cube, write_cube
+from photoreal.storage import fetch, is_url
 
 SIZE = 33  # places along each axis of a table that is made here
 _PIXELS = 1 << 20  # interpolated at once, which bounds the memory
@@ -177,6 +178,28 @@ class Look:
 
     def __reduce__(self) -> tuple:
         return Look, (self.table, self.title)  # without the copies on other devices
+
+
+def build_look(look: 'Look | str | os.PathLike | Mapping[str, Any] | None') -> Look | None:
+    """The look that a config names.
+
+    Args:
+        look: A path or URL of a ``.cube`` file; ``dict(path=..., strength=...)`` for a weaker one; a look, or None,
+            which come back as they are.
+
+    Raises:
+        ConfigError: It names no file, or has a key that is not known.
+        DataError: The file cannot be used.
+        StorageError: There is none at a URL, or it cannot be reached.
+    """
+    if look is None or isinstance(look, Look):
+        return look
+    if isinstance(look, Mapping):
+        unknown = set(look) - {'path', 'strength'}
+        if unknown or 'path' not in look:
+            raise ConfigError(f"look={dict(look)}: expected a path, or dict(path='look.cube', strength=1.0)")
+        return build_look(look['path']).blend(look.get('strength', 1.0))
+    return Look.load(fetch(look) if is_url(look) else look)
 
 
 def grid(size: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from photoreal.errors import ConfigError, DataError
+from photoreal.look import build_look
 from photoreal.modalities import Modality
 from photoreal.models.generators import Generator, State
 from photoreal.models.layers import wide
@@ -26,7 +27,7 @@ from photoreal.models.preprocessor import ClipPreprocessor, merge_derived
 from photoreal.models.regions import compile_parts, recompute
 from photoreal.models.unpaired import UnpairedBranch
 from photoreal.registry import DISCRIMINATORS, LOSSES
-from photoreal.structures import ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
+from photoreal.structures import LOOK_KEY, ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
 
 
 class VideoGAN(BaseModel):
@@ -54,6 +55,8 @@ class VideoGAN(BaseModel):
             less memory for a third more time.
         compile: Whether torch.compile makes the parts of generator and discriminator faster, which takes minutes at
             the start; those with spectral normalisation stay as they are.
+        look: The datasets' look, see :func:`photoreal.look.build_look`; the model keeps its table, so that a checkpoint
+            needs no file beside it. None: virtual frames stay as they are.
 
     Raises:
         ConfigError: Parts that do not fit together.
@@ -63,7 +66,7 @@ class VideoGAN(BaseModel):
                  discriminator: dict | None = None, image: str | None = None, dropout: dict | None = None,
                  unpaired: dict | None = None, update_threshold: float | None = 0.4,
                  ema_momentum: float | None = 0.001, micro_batches: int = 1, checkpointing: bool = False,
-                 compile: bool = False) -> None:
+                 compile: bool = False, look: str | dict[str, Any] | None = None) -> None:
         super().__init__(ClipPreprocessor(modalities, image, dropout))
         layout = self.data_preprocessor.layout
         self.generator: Generator = self.data_preprocessor.build_generator(generator)
@@ -93,6 +96,8 @@ class VideoGAN(BaseModel):
         if ema_momentum is not None:
             # Early on the average must not hold on to the initial weights: its momentum falls with 10 / (10 + steps).
             self.generator_ema = MomentumAnnealingEMA(self.generator, momentum=ema_momentum, gamma=10)
+        if look is not None:
+            self.register_buffer(LOOK_KEY, build_look(look).table.clone())
         self.register_buffer('discriminator_updates', torch.zeros((), dtype=torch.long))
         if self.critic is not None:
             self.register_buffer('critic_updates', torch.zeros((), dtype=torch.long))
