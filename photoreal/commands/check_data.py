@@ -7,6 +7,7 @@ example: python tools/check_data.py data/sample --config configs/tecogan_multimo
 
 import argparse
 import sys
+from dataclasses import replace
 
 from photoreal.cli import ToolParser, say_next, show_progress
 
@@ -16,6 +17,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('root', help='the data root, the folder that holds train/ and val/')
     parser.add_argument('--config', help='check for this config: its modalities, clip length and crop '
                                          '(default: what is recorded, and blur and edges)')
+    parser.add_argument('--look', metavar='CUBE', help='measure the gap with virtual frames seen through this look and '
+                        "without it (default: the config's look)")
     parser.add_argument('--report', metavar='HTML', help='also write a page with pictures of all videos')
     parser.add_argument('--max-frames', type=int, default=6000, metavar='N',
                         help='frames to look at, shared among the videos: of a long one, runs of 24 frames spread over '
@@ -27,6 +30,7 @@ def main() -> None:
     args = parse_args()
     from photoreal.inspect import check, plan_from_config, plan_from_folders
     from photoreal.inspect.text import summary
+    from photoreal.look import build_look
     if args.config:
         from photoreal.config import check_config, load_config
         cfg = load_config(args.config)
@@ -34,6 +38,8 @@ def main() -> None:
         plan = plan_from_config(cfg)
     else:
         plan = plan_from_folders(args.root)
+    if args.look is not None:
+        plan = replace(plan, look=build_look(args.look))
     report = check(args.root, plan, args.max_frames, show_progress)
     print(summary(report))
     if args.report:

@@ -22,6 +22,8 @@ NOT_RUN = {  # pattern of a command -> why it is not run here
     r'(srun|sbatch|mpirun|ray|ssh) ': 'needs a cluster',
     r'(\w+=\S+ )*torchrun ': 'several processes; tests/engine/test_distributed.py trains and tests with two',
     r'python benchmarks/': 'measures for minutes, on a machine that does nothing else',
+    r'.*\bfit.look ': 'needs virtual videos to fit; tests/tools/test_fit_look.py has some',
+    r'.*\.cube': 'needs a look; tests/look/test_use.py has one',
     r'(docker|ffmpeg|tensorboard|curl|jupyter) ': 'is another program',
     r'.* --engine ray': 'needs Ray; tests/prepare/test_engines.py runs it where Ray is installed',
     r'.* --from \w': 'needs a recording in that layout; tests/prepare/test_converters.py converts made ones',
