@@ -17,7 +17,7 @@ from safetensors.torch import save
 import photoreal
 from photoreal.config import check_config, load_config
 from photoreal.datasets.writers import atomic_path
-from photoreal.engine.checkpoint import load_generator, read_checkpoint
+from photoreal.engine.checkpoint import BUNDLE_LOOK, load_generator, read_checkpoint
 from photoreal.errors import CheckpointError, ConfigError
 from photoreal.look import Look, build_look
 from photoreal.models import ClipPreprocessor
@@ -27,7 +27,6 @@ from photoreal.structures import LOOK_KEY
 
 SUFFIX = '.safetensors'
 _FORMAT = 'photoreal-bundle-1'
-_LOOK = 'photoreal.look'  # key of the look's table among the weights
 
 
 @dataclass
@@ -113,7 +112,7 @@ def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, st
     header = {**model.metadata, **metadata, 'format': _FORMAT, 'model': json.dumps(model.config)}
     weights = {key: value.contiguous() for key, value in model.generator.state_dict().items()}
     if model.look is not None:
-        weights[_LOOK] = model.look.table
+        weights[BUNDLE_LOOK] = model.look.table
         header['look'] = model.look.title
     if half:
         weights = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
@@ -144,7 +143,7 @@ def load_bundle(path: str | Path) -> TrainedModel:
     try:
         config = json.loads(header.pop('model'))
         preprocessor, generator = _build(config)
-        table = weights.pop(_LOOK, None)
+        table = weights.pop(BUNDLE_LOOK, None)
         look = None if table is None else Look(table.float(), header.pop('look', ''))
         generator.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:

@@ -28,6 +28,7 @@ from photoreal.structures import LOOK_KEY
 
 LATEST, BEST = 'latest.pth', 'best.pth'
 BUNDLE_SUFFIX = '.safetensors'
+BUNDLE_LOOK = 'photoreal.look'  # key of the look's table among a bundle's weights
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MARGIN = 1 << 20  # bytes of a checkpoint besides its tensors, at most
 HISTORY = 1000  # values of each logged scalar that a run and its checkpoints keep; the log files have all
@@ -158,7 +159,8 @@ def _read_bundle(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework='pt') as file:
             model = json.loads((file.metadata() or {})['model'])
-            state = {f'generator.{key}': file.get_tensor(key).float() for key in file.keys()}
+            state = {LOOK_KEY if key == BUNDLE_LOOK else f'generator.{key}': file.get_tensor(key).float()
+                     for key in file.keys()}
         modalities = build_modalities(model['modalities'])
         optional = ModalityDropout.parse(model.get('dropout'), list(modalities), model.get('image')).probs
     except (SafetensorError, KeyError, TypeError, ValueError, OSError, ConfigError) as error:

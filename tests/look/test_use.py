@@ -9,7 +9,7 @@ import torch
 from photoreal.bundle import load_model, save_bundle
 from photoreal.config import check_config, load_config
 from photoreal.datasets import ClipDataset, StreamDataset
-from photoreal.engine.checkpoint import load_weights
+from photoreal.engine.checkpoint import load_weights, read_checkpoint
 from photoreal.errors import ConfigError
 from photoreal.inference import VideoEnhancer
 from photoreal.inspect.gap_meter import GapMeter
@@ -105,6 +105,14 @@ def test_checkpoints_and_bundles_keep_the_look(trained, half):
     bundle.look, look = None, bundle.look
     np.testing.assert_array_equal(looked, predict(bundle, look.apply(frames)))
     assert not np.array_equal(looked, predict(bundle, frames))
+
+
+def test_a_bundle_with_a_look_can_be_trained_on(trained, cube):
+    save_bundle(load_model(trained / 'config.py', trained), trained / 'model.safetensors')
+    state = read_checkpoint(trained / 'model.safetensors')['state_dict']
+    model = VideoGAN(losses=dict(pixel=dict(type='PixelLoss')), look=cube, **copy.deepcopy(MODEL))
+    load_weights(model, state, 'the bundle')
+    assert torch.equal(state['look'], model.look)
 
 
 def test_a_bundle_without_a_look_has_none(trained):
