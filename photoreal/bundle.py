@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 import photoreal
+from photoreal.camera import CameraSettings
 from photoreal.config import check_config, load_config
 from photoreal.datasets.writers import atomic_path
 from photoreal.engine.checkpoint import BUNDLE_LOOK, load_generator, read_checkpoint
@@ -39,6 +40,7 @@ class TrainedModel:
         config: 'generator', 'modalities', 'image' and 'dropout' as in the model's config.
         metadata: Where it came from.
         look: What frames go through before modalities are computed from them; None: nothing.
+        camera: What predictions go through last; None: nothing.
     """
 
     generator: Generator
@@ -46,6 +48,7 @@ class TrainedModel:
     config: dict[str, Any]
     metadata: dict[str, str] = field(default_factory=dict)
     look: Look | None = None
+    camera: CameraSettings | None = None
 
 
 def load_model(model: str | Path, checkpoint: str | Path | None = None,
@@ -114,6 +117,8 @@ def save_bundle(model: TrainedModel, path: str | Path, metadata: Mapping[str, st
     if model.look is not None:
         weights[BUNDLE_LOOK] = model.look.table
         header['look'] = model.look.title
+    if model.camera is not None:
+        header['camera'] = model.camera.to_json()
     if half:
         weights = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
     with atomic_path(path) as temporary:
@@ -145,13 +150,14 @@ def load_bundle(path: str | Path) -> TrainedModel:
         preprocessor, generator = _build(config)
         table = weights.pop(BUNDLE_LOOK, None)
         look = None if table is None else Look(table.float(), header.pop('look', ''))
+        camera = CameraSettings.from_json(header.pop('camera')) if 'camera' in header else None
         generator.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         # A plugin that is not registered here, too: nothing that a bundle names is imported.
         reason = error.args[0] if isinstance(error, KeyError) else error
         raise CheckpointError(f'{path} cannot be built: {reason}') from error
     header.pop('format')
-    return TrainedModel(generator, preprocessor, config, header, look)
+    return TrainedModel(generator, preprocessor, config, header, look, camera)
 
 
 def _build(config: dict[str, Any]) -> tuple[ClipPreprocessor, Generator]:

@@ -25,22 +25,34 @@ def parse_args() -> argparse.Namespace:
                         'frames at the input, or dynamic: any (default: dynamic)')
     parser.add_argument('--half', action='store_true', help='float16: half the size; in onnx and torch all tensors, in '
                         'a bundle the weights as they are stored')
+    parser.add_argument('--look', metavar='CUBE', help='a .cube file of fit-look that a bundle carries, or none '
+                        "(default: the model's)")
+    parser.add_argument('--camera', metavar='JSON', help='a camera of fit-camera that a bundle carries, or none '
+                        "(default: the model's)")
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
     parser.add_argument('--note', nargs='+', default=[], metavar='KEY=VALUE',
                         help='what to note in the file: data, licence, metrics ...')
     args = parser.parse_args()
     if args.to == 'bundle' and args.size:
         parser.error('--size is for --to onnx and --to torch: a bundle takes frames of any size')
+    if args.to != 'bundle' and (args.look or args.camera):
+        parser.error('--look and --camera are for bundles: other formats hold the network alone')
     return args
 
 
 def main() -> None:
     args = parse_args()
     from photoreal.bundle import load_model, save_bundle
+    from photoreal.camera import CameraSettings
     from photoreal.config import parse_override
     from photoreal.export import export_onnx, export_torch
+    from photoreal.look import build_look
     notes = {key: str(value) for key, value in map(parse_override, args.note)}
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
+    if args.look is not None:
+        model.look = None if args.look == 'none' else build_look(args.look)
+    if args.camera is not None:
+        model.camera = None if args.camera == 'none' else CameraSettings.load(args.camera)
     if args.to == 'bundle':
         save_bundle(model, args.out, notes, args.half)
         print(f'{args.out}: use it with tools/infer.py')

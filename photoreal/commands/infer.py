@@ -32,6 +32,8 @@ def parse_args() -> argparse.Namespace:
                              'given are left out anyway')
     parser.add_argument('--look', metavar='CUBE', help="a .cube file in place of the model's look, or none for frames "
                         'as they are')
+    parser.add_argument('--camera', metavar='JSON', help="a camera of fit-camera in place of the model's, or none for "
+                        'predictions without blur and noise')
     parser.add_argument('--streams', type=int, default=1, help='how many videos of a folder are predicted at once, '
                         'their frames as one batch (default: 1)')
     parser.add_argument('--start', type=int, default=0, help='first frame, counted from 0')
@@ -70,6 +72,7 @@ def width_x_height(text: str) -> tuple[int, int]:
 def main() -> None:
     args = parse_args()
     from photoreal.bundle import load_model
+    from photoreal.camera import CameraSettings
     from photoreal.errors import ConfigError
     from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
     from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
@@ -88,6 +91,8 @@ def main() -> None:
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
     if args.look is not None:
         model.look = None if args.look == 'none' else build_look(args.look)
+    if args.camera is not None:
+        model.camera = None if args.camera == 'none' else CameraSettings.load(args.camera)
     enhancer = VideoEnhancer(model, args.device or own_device(), args.dtype, args.tile, args.overlap,
                              not (args.no_cut_reset or args.stream), args.compile, args.leave_out, args.streams)
     if jobs:

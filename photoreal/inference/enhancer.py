@@ -6,6 +6,7 @@ Legend: C condition channels, H height, W width, s scale.
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from photoreal.bundle import TrainedModel
+from photoreal.camera import Camera
 from photoreal.datasets.scenes import CutDetector
 from photoreal.datasets.transforms import to_tensor
 from photoreal.errors import ConfigError, DataError
@@ -32,7 +34,8 @@ class VideoEnhancer:
     Reading, modalities and generator overlap: what the caller does with a frame runs while the next is made.
 
     Args:
-        model: What :func:`photoreal.bundle.load_model` gave; frames go through its look.
+        model: What :func:`photoreal.bundle.load_model` gave; frames go through its look, and predictions through its
+            camera.
         device: 'cpu', 'cuda', 'cuda:1' ...; None: the GPU where there is one.
         dtype: 'fp32', 'bf16', 'fp16', or 'auto': half precision where the device computes it quickly.
         tile: Side of square tiles, in pixels of the condition, for frames too large for memory; None: whole frames.
@@ -59,6 +62,7 @@ class VideoEnhancer:
         self.dtype = choose_dtype(dtype, self.device)
         self.preprocessor = model.preprocessor
         self.look = model.look
+        self.camera = None if model.camera is None else Camera(model.camera)
         self.modalities = without(model.preprocessor.modalities, leave_out)
         self.preprocessor.check_given(self.modalities)
         generator = model.generator.to(self.device).eval()
@@ -96,15 +100,20 @@ class VideoEnhancer:
                             f'(--modality {missing[0]}=path)')
         self.preprocessor.check_given(modalities)
         frames = _with_cuts(frames) if self.reset_at_cuts else ((frame, False) for frame in frames)
-        state, waiting = None, deque()
+        state, waiting, done = None, deque(), count()
         with self._together.member() if self._together else nullcontext():
             for maps, starts_scene in prefetch(self._compute(frames, modalities, recorded), depth=4):
                 arriving, state = self._step(maps, None if starts_scene else state)
                 waiting.append(arriving)
                 if len(waiting) > self._behind:
-                    yield waiting.popleft().wait()  # outside of inference mode, which would be the caller's too
+                    # Outside of inference mode, which would be the caller's too.
+                    yield self._film(waiting.popleft().wait(), next(done))
             while waiting:
-                yield waiting.popleft().wait()
+                yield self._film(waiting.popleft().wait(), next(done))
+
+    def _film(self, frame: np.ndarray, index: int) -> np.ndarray:
+        """What the camera makes of a prediction (H, W, 3)."""
+        return frame if self.camera is None else self.camera.film(frame, index)
 
     @torch.inference_mode()
     def _step(self, maps: dict[str, Tensor], state: Any) -> tuple[Arriving, Any]:
