@@ -20,7 +20,7 @@ def open_container(path: Path | LmdbPath) -> av.container.InputContainer:
     try:
         return av.open(path.open() if isinstance(path, LmdbPath) else f'file:{path}')  # a name may begin like a URL
     except (av.FFmpegError, OSError) as error:
-        raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
+        raise DataError(f'{path}: unreadable video ({error.strerror or error}); copy or encode it anew') from error
 
 
 def video_track(container: av.container.InputContainer, name: str) -> av.VideoStream:

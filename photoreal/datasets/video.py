@@ -91,7 +91,7 @@ def index_video(path: Path | LmdbPath) -> VideoIndex:
         else:
             stamps = [one.stamp for one in found]
     except av.FFmpegError as error:
-        raise DataError(f'{path}: unreadable video ({error}); copy or encode it anew') from error
+        raise DataError(f'{path}: unreadable video ({error.strerror or error}); copy or encode it anew') from error
     keys = [0] if stamps is None else [i for i, one in enumerate(found) if one.key]
     first = head[0].frame
     return VideoIndex(len(found), reader.geometry.size(first.height, first.width), reader.presentation, reader.geometry,
