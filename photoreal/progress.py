@@ -64,13 +64,14 @@ def _lines(title: str, total: int, stream: TextIO) -> Iterator[Advance]:
         if now - told >= _SECONDS:
             told = now
             left = (now - start) * (total - done) / max(done, 1)
-            print(f'{title}: {done} of {total}, about {_duration(left)} left', file=stream, flush=True)
+            print(f'{title}: {done} of {total}, about {duration(left)} left', file=stream, flush=True)
 
     yield advance
-    print(f'{title}: {done} of {total} in {_duration(time.monotonic() - start)}', file=stream, flush=True)
+    print(f'{title}: {done} of {total} in {duration(time.monotonic() - start)}', file=stream, flush=True)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as ``hours:minutes:seconds``."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02d}:{seconds:02d}'

@@ -3,12 +3,13 @@
 from typing import Any
 
 from photoreal.metrics.base import DOMAINS
-from photoreal.reporting.names import of_prefix
+from photoreal.reporting.names import CLASS, of_prefix
 
 
 def table(report: dict[str, Any]) -> str:
     """The metrics of a test as a table: a row a video, a row for the mean over videos of each domain, the same of the
     metrics of each prefix of their own, and how far the predictions and what they compare with are from real video.
+    Metrics of single classes are left to the report.
 
     Args:
         report: What :func:`photoreal.engine.runner.test` returns.
@@ -28,7 +29,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def _section(title: str, rows: list[tuple[str, dict[str, float]]]) -> str:
-    columns = list(dict.fromkeys(name for _, values in rows for name in values))
+    columns = list(dict.fromkeys(name for _, values in rows for name in values if CLASS not in name))
     cells = [[title, *columns]]
     cells += [[name, *(f'{values[c]:.4g}' if c in values else '-' for c in columns)] for name, values in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns) + 1)]

@@ -60,7 +60,7 @@ def test_training_with_all_of_them(python: Path, tmp_path: Path) -> None:
     out = run(python, ROOT / 'tools/train.py', PLUGIN / 'configs/thermal.py', '--work-dir', tmp_path / 'run',
               '--cfg-options', f'data_root={tmp_path / "data"}', cwd=tmp_path)
     assert 'condition: 2 channels: thermal 1, gray 1' in out and 'generator: HeatNet' in out
-    assert 'Iter(train) [20/20]' in out and 'g_gradient: ' in out and 'real/psnr: ' in out
+    assert 'Iter(train) [20/20]' in out and 'g_gradient: ' in out and '\n  psnr ' in out
     checkpoint = torch.load(tmp_path / 'run/latest.pth', weights_only=True)
     assert checkpoint['meta']['iter'] == 20
     assert all(value.isfinite().all() for value in checkpoint['state_dict'].values())

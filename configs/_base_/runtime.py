@@ -6,7 +6,7 @@ default_scope = 'mmengine'
 default_hooks = dict(
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
+    logger=dict(type='RunLoggerHook', interval=50, seconds=30.0),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='RunCheckpointHook', interval=1000, max_keep_ckpts=3, save_best='real/psnr'))
 custom_hooks = [dict(type='PreviewHook', videos=1), dict(type='MetricsJsonHook'), dict(type='ThroughputHook'),

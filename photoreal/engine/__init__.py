@@ -2,6 +2,7 @@
 and what reads URLs."""
 
 from photoreal import fileio
-from photoreal.engine import distributed, guard, hooks, loops, mirror, optim, saving, schedule, tracking
+from photoreal.engine import distributed, guard, hooks, loops, mirror, optim, run_log, saving, schedule, tracking
 
-__all__ = ['distributed', 'fileio', 'guard', 'hooks', 'loops', 'mirror', 'optim', 'saving', 'schedule', 'tracking']
+__all__ = ['distributed', 'fileio', 'guard', 'hooks', 'loops', 'mirror', 'optim', 'run_log', 'saving', 'schedule',
+           'tracking']

@@ -28,7 +28,7 @@ from photoreal.engine.checkpoint import (
     restored_message_hub,
     write_checkpoint,
 )
-from photoreal.engine.console import is_news
+from photoreal.engine.console import ConsoleFilter
 from photoreal.engine.distributed import start_processes
 from photoreal.engine.finetune import start_from
 from photoreal.engine.hooks import PredictionWriterHook
@@ -180,7 +180,7 @@ class VideoRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
             if not isinstance(handler, logging.FileHandler):
-                handler.addFilter(is_news)
+                handler.addFilter(ConsoleFilter())
         return logger
 
 

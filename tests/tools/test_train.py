@@ -61,12 +61,16 @@ def test_console_shows_what_matters_and_the_log_file_all(trained: Run) -> None:
     assert any('condition: 8 channels: blur 3, edges 1, segmentation 4' in line for line in lines)
     assert any('train: 2 videos, 16 frames' in line for line in lines)
     assert any('Iter(train) [4/4]' in line and 'eta: ' in line and 'g_total: ' in line for line in lines)
-    assert any('Iter(val)' in line and 'real/psnr: ' in line for line in lines)
+    table = lines.index(next(line for line in lines if 'validation after iteration 4, in 0:00:' in line)) + 1
+    assert lines[table].split() == ['real', 'virtual', 'better']
+    assert [line.split()[0] for line in lines[table + 1:table + 5]] == ['psnr', 'ssim', 'warp_error', 'flicker']
+    assert 'class_0' not in trained.console and 'Iter(val)' not in trained.console
     assert str(trained.work_dir) in lines[-1]
-    assert len(lines) < 60  # four iterations and two validations, each frame logged
+    assert len(lines) < 40  # four iterations, two validations
     assert not any(noise in trained.console for noise in ('System environment', 'metainfo', 'FileClient', 'Hooks will'))
     log = next(trained.work_dir.glob('*/*.log')).read_text()
     assert 'System environment' in log and "type='VideoGAN'" in log and 'Iter(train) [4/4]' in log
+    assert 'validation after iteration 2' in log and '\n  psnr ' in log
 
 
 def test_resumed_run_ends_as_one_that_was_never_interrupted(trained: Run, tmp_path: Path) -> None:
