@@ -18,6 +18,7 @@ from photoreal.datasets.tracks import other_tracks, video_track
 from photoreal.errors import DataError
 
 DEFAULT_FPS = 25.0
+ONE_STAMP = ('avi', 'asf')  # containers that stamp packets in the order of decoding, not in that of showing
 
 
 class Moment(NamedTuple):
@@ -48,6 +49,7 @@ class VideoReader:
         name: What to call it in messages.
         audio: Whether its sound is wanted, too.
         threads: Of the decoder; 0: as many as there are cores.
+        begun: Packets that were taken out of the container already.
 
     Attributes:
         presentation: How it is to be shown.
@@ -60,17 +62,17 @@ class VideoReader:
         DataError: It holds no video, or no frame that can be decoded.
     """
 
-    def __init__(self, container: av.container.InputContainer, name: str, audio: bool = False,
-                 threads: int = 0) -> None:
+    def __init__(self, container: av.container.InputContainer, name: str, audio: bool = False, threads: int = 0,
+                 begun: Sequence[av.Packet] = ()) -> None:
         self.name, self.notes, self.audio = name, [], None
         self._container, self._track = container, video_track(container, name)
         self._track.thread_count = threads
         if audio and container.streams.audio:
             self.audio = LiveAudio(list(container.streams.audio))
         self._timeline = Timeline(container)
-        self._is_avi = container.format.name == 'avi'
+        self._one_stamp = container.format.name in ONE_STAMP
         self._begun: list[int] | None = []  # stamps of the packets up to the first frame
-        decoded, faults = self._decode(), []
+        decoded, faults = self._decode(begun), []
         for first in decoded:
             if isinstance(first, av.VideoFrame):
                 break
@@ -79,10 +81,10 @@ class VideoReader:
             reason = f' ({faults[0]})' if faults else ''
             raise DataError(f'{name}: found no frames in the video{reason}; copy or encode it anew')
         # Of interlaced frames the next one is needed anyway.
-        begun = [first, *islice(decoded, 1 if first.interlaced_frame else 0)]
-        self._decoded = chain(begun, decoded)
-        rate = Fraction(self._track.average_rate or self._track.guessed_rate or DEFAULT_FPS)
-        self._counts_fields = _counts_fields(begun, rate * self._track.time_base)
+        frames = [first, *islice(decoded, 1 if first.interlaced_frame else 0)]
+        self._decoded = chain(frames, decoded)
+        rate = _rate(self._track)
+        self._counts_fields = _counts_fields(frames, rate * self._track.time_base)
         self.presentation = Presentation(Presentation.of_rate(float(rate) / (2 if self._counts_fields else 1)).rate,
                                          self._track.time_base, Colour.of(first))
         self._note_beginning(first, len(faults))
@@ -104,8 +106,7 @@ class VideoReader:
             if isinstance(one, str):
                 yield Moment(ticker.time(None), step, None, None, one)
                 continue
-            # AVI stamps packets in the order of decoding, which is not that in which they are shown.
-            time = ticker.time(one.dts if self._is_avi else one.pts)
+            time = ticker.time(one.dts if self._one_stamp else one.pts)
             # In MP4 it is the frame that is decoded last, not the one shown last, that says when a film is over.
             end = max(end, time + (step if self._counts_fields else one.duration or step))
             yield Moment(time, end - time, one.pts, one)
@@ -149,9 +150,9 @@ class VideoReader:
             before = moment.frame
             waiting = waiting or next(moments, None)
 
-    def _decode(self) -> Iterator[av.VideoFrame | str]:
+    def _decode(self, begun: Sequence[av.Packet] = ()) -> Iterator[av.VideoFrame | str]:
         """Frames, and for each that is broken what is wrong with it; sound is put aside."""
-        packets = self._container.demux([self._track, *self._container.streams.audio])
+        packets = chain(begun, self._container.demux([self._track, *self._container.streams.audio]))
         while True:
             try:
                 packet = next(packets, None)
@@ -177,7 +178,7 @@ class VideoReader:
     def _note_beginning(self, first: av.VideoFrame, faults: int) -> None:
         """Note what could not be decoded before the first frame."""
         lost = faults
-        if first.pts is not None and not self._is_avi:
+        if first.pts is not None and not self._one_stamp:
             lost = max(lost, sum(stamp < first.pts for stamp in self._begun))
         self._begun = None
         if lost:
@@ -202,6 +203,14 @@ class VideoReader:
         if first.interlaced_frame:
             check_filter(self.name)
             self.notes.append(f'its frames are interlaced; they are deinterlaced (with {FILTER})')
+
+
+def _rate(track: av.VideoStream) -> Fraction:
+    """Frames per second as FFmpeg knows or guesses them; what it takes for the average may be that of the clock."""
+    average, guessed = track.average_rate, track.guessed_rate
+    if average and guessed and average > 2 * guessed:
+        average = guessed
+    return Fraction(average or guessed or DEFAULT_FPS)
 
 
 def _counts_fields(begun: Sequence[av.VideoFrame | str], rate: Fraction) -> bool:

@@ -86,13 +86,15 @@ class EncodedStream(LiveSource):
         container: An open one.
         name: What to call it in messages.
         audio: Whether its sound is wanted, too.
+        begun: Packets that were taken out of the container already.
 
     Raises:
         DataError: It holds no frames.
     """
 
-    def __init__(self, container: av.container.InputContainer, name: str, audio: bool = False) -> None:
-        self.name, self._reader = name, VideoReader(container, name, audio)
+    def __init__(self, container: av.container.InputContainer, name: str, audio: bool = False,
+                 begun: Sequence[av.Packet] = ()) -> None:
+        self.name, self._reader = name, VideoReader(container, name, audio, begun=begun)
         self.presentation, self.audio, self.notes = self._reader.presentation, self._reader.audio, self._reader.notes
 
     def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:

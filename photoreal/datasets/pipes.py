@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import RawIOBase
-from itertools import chain
+from itertools import islice
 from typing import BinaryIO
 
 import av
@@ -20,12 +20,12 @@ from photoreal.errors import DataError
 
 _HEAD = 16  # bytes that tell a kind of file from others
 _MXF = bytes.fromhex('060e2b34020501010d010201')  # a partition (SMPTE ST 377-1, 7.1); its index may lie at the end
-_BOX = struct.Struct('>I4s')  # length and name of a box of MP4 (ISO/IEC 14496-12, 4.2)
+_BOX = struct.Struct('>I4s')  # length and name of a box of MP4 (ISO/IEC 14496-12, 4.2) or a chunk of PNG
 _BEFORE_TABLES = (b'ftyp', b'free', b'skip', b'wide', b'pnot', b'uuid', b'styp')
 _LARGEST_BOX = 1 << 20  # bytes of those
 _WHOLE_PICTURES = (b'II*\0', b'MM\0*', b'BM')  # TIFF and BMP; where one ends cannot be told from what comes
-_PNG_ANIMATION = 37, b'acTL'  # the chunk after the header, where a PNG holds several pictures
-_SEQUENCES = ('jpeg_pipe', 'png_pipe')  # formats of FFmpeg: one picture file after the other
+_LARGEST_CHUNK = 1 << 16  # bytes, of those before the pixels of a PNG
+_PICTURES = ('jpeg_pipe', 'png_pipe')  # formats of FFmpeg: one picture file after the other
 
 
 class Pipe:
@@ -71,53 +71,61 @@ def open_pipe(raw: RawIOBase, name: str, audio: bool = False) -> LiveSource:
 
 def _open(pipe: Pipe, stack: ExitStack, name: str, audio: bool) -> 'PictureStream | EncodedStream':
     if _is_whole_picture(pipe):
-        return PictureStream(iter([pipe.read()]), name)
+        return PictureStream(pipe.read(), name)
     try:
         container = av.open(_spooled(pipe, stack, name) if _needs_a_file(pipe) else pipe)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(f'{name} cannot be read ({error})') from error
-    if container.format.name in _SEQUENCES:
-        return PictureStream((bytes(packet) for packet in container.demux(video=0) if packet.size), name)
-    return EncodedStream(container, name, audio)
+    begun: list[av.Packet] = []
+    if container.format.name in _PICTURES:
+        # More than one JPEG are a film; what begins otherwise lies behind a picture, such as that of a motion photo.
+        begun = list(islice(container.demux(video=0), 2))
+        files = [bytes(packet) for packet in begun if packet.size]
+        if len(files) == 1 or files[1][:2] != files[0][:2]:
+            return PictureStream(files[0], name)
+    return EncodedStream(container, name, audio, begun)
 
 
 class PictureStream(LiveSource):
-    """Picture files, one after the other, read as those of a folder are.
+    """A picture file, read as that of a folder is.
 
     Args:
-        files: The contents of each.
+        data: Its contents.
         name: What to call the stream in messages.
 
     Raises:
-        DataError: There is none.
+        DataError: It is damaged.
     """
 
-    def __init__(self, files: Iterator[bytes], name: str) -> None:
-        first = next(files, None)
-        if first is None:
-            raise DataError(f'{name} ended before its first frame')
-        self.name, self.notes = name, notes_of_bytes(first, name)
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name, self.notes, self._data = name, notes_of_bytes(data, name), data
         self.presentation = Presentation.of_rate(DEFAULT_FPS)
-        # What has the beginning of another kind lies behind a picture, such as the film of a motion photo.
-        self._files = chain([first], (file for file in files if file[:2] == first[:2]))
 
     def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
         with self.opened:
-            for index, data in enumerate(self._files):
-                try:
-                    pixels = decode_bytes(data, f'{self.name}, frame {index}', raw)[1]
-                except DataError as error:
-                    pixels = error
-                yield index, 1, pixels
+            try:
+                pixels = decode_bytes(self._data, self.name, raw)[1]
+            except DataError as error:
+                pixels = error
+            yield 0, 1, pixels
 
 
 def _is_whole_picture(pipe: Pipe) -> bool:
     head = pipe.peek(_HEAD)
     if head.startswith(b'RIFF'):
         return head[8:12] == b'WEBP'
-    if head.startswith(b'\x89PNG'):
-        return pipe.peek(_PNG_ANIMATION[0] + 4).endswith(_PNG_ANIMATION[1])
-    return head.startswith(_WHOLE_PICTURES)
+    return _is_animated_png(pipe) if head.startswith(b'\x89PNG') else head.startswith(_WHOLE_PICTURES)
+
+
+def _is_animated_png(pipe: Pipe) -> bool:
+    """Whether a PNG holds several pictures, which a chunk before the pixels tells."""
+    place = 8
+    while len(header := pipe.peek(place + _BOX.size)[place:]) == _BOX.size:
+        length, kind = _BOX.unpack(header)
+        if kind in (b'acTL', b'IDAT') or length > _LARGEST_CHUNK:
+            return kind == b'acTL'
+        place += _BOX.size + length + 4
+    return False
 
 
 def _needs_a_file(pipe: Pipe) -> bool:

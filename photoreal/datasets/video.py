@@ -12,7 +12,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from photoreal.datasets.decoding import Moment, VideoReader, needs_neighbours
+from photoreal.datasets.decoding import ONE_STAMP, Moment, VideoReader, needs_neighbours
 from photoreal.datasets.deinterlacing import deinterlaced
 from photoreal.datasets.geometry import Geometry
 from photoreal.datasets.lmdb_path import LmdbPath
@@ -109,7 +109,7 @@ def _packets(path: Path | LmdbPath, head: Sequence[Moment]) -> list[_Found] | No
     with open_container(path) as container:
         track, timeline, found = video_track(container, str(path)), Timeline(container), []
         codec = track.codec_context.name
-        if codec == 'vp8' or container.format.name == 'avi':  # AVI stamps packets in the order of decoding
+        if codec == 'vp8' or container.format.name in ONE_STAMP:  # VP8 has packets that are never shown
             return None
         for packet in container.demux([track, *container.streams.audio]):
             timeline.mend(packet)

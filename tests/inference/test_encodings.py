@@ -122,6 +122,8 @@ ENCODINGS = {
     'ffv1 in mkv, full range': Encoding('.mkv', 'ffv1', 'yuv444p', full_range=True),
     'mjpeg in avi': Encoding('.avi', 'mjpeg', 'yuvj444p', matrix=5, full_range=True, quantiser=2),
     'mjpeg in mov': Encoding('.mov', 'mjpeg', 'yuvj422p', matrix=5, full_range=True, quantiser=2, times=UNEVEN),
+    'mjpeg without a container': Encoding('.mjpeg', 'mjpeg', 'yuvj444p', matrix=5, full_range=True, quantiser=2),
+    'wmv in asf': Encoding('.wmv', 'wmv2', matrix=6, quantiser=2),
     'raw in avi': Encoding('.avi', 'rawvideo', 'bgr24', apart=0),
     'raw in mkv': Encoding('.mkv', 'rawvideo', 'yuv420p', matrix=6),
     'raw in mov': Encoding('.mov', 'rawvideo', 'rgb24', apart=0),
@@ -130,6 +132,8 @@ ENCODINGS = {
     'animation in mov': Encoding('.mov', 'qtrle', 'rgb24', apart=0),
     'dv in avi': Encoding('.avi', 'dvvideo', size=(576, 720), aspect=Fraction(16, 15), matrix=6, note='interlaced',
                           apart=8),
+    'dv without a container': Encoding('.dv', 'dvvideo', size=(576, 720), aspect=Fraction(16, 15), matrix=6,
+                                       note='interlaced', apart=8),
     'h264 of field pictures': Encoding('.ts', 'fields'),
     'h264 of predicted field pictures': Encoding('.mkv', 'predicted fields'),
 }
