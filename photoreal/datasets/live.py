@@ -2,7 +2,7 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from io import RawIOBase
 from itertools import count
@@ -37,7 +37,7 @@ class LiveSource(ABC):
     opened: AbstractContextManager = nullcontext()
 
     @abstractmethod
-    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+    def frames(self, raw: bool = False) -> Generator[tuple[int, int, np.ndarray | DataError], None, None]:
         """Each frame's time and duration in units of the presentation, and its pixels (H, W, c), c = 1 or 3 (RGB); or
         what is wrong with it.
 
@@ -63,7 +63,7 @@ class RawPipe(LiveSource):
         self._pipe, self._size, self.name, self.opened = pipe, size, name, pipe
         self.presentation = Presentation.of_rate(fps)
 
-    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+    def frames(self, raw: bool = False) -> Generator[tuple[int, int, np.ndarray | DataError], None, None]:
         with self.opened:
             for i in count():
                 frame = np.empty((*self._size, 3), np.uint8)
@@ -97,7 +97,7 @@ class EncodedStream(LiveSource):
         self.name, self._reader = name, VideoReader(container, name, audio, begun=begun)
         self.presentation, self.audio, self.notes = self._reader.presentation, self._reader.audio, self._reader.notes
 
-    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+    def frames(self, raw: bool = False) -> Generator[tuple[int, int, np.ndarray | DataError], None, None]:
         with self.opened:
             for moment, pixels in self._reader.pictures(raw):
                 yield moment.time, moment.duration, pixels

@@ -3,7 +3,7 @@
 import shutil
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from io import RawIOBase
 from itertools import islice
@@ -101,7 +101,7 @@ class PictureStream(LiveSource):
         self.name, self.notes, self._data = name, notes_of_bytes(data, name), data
         self.presentation = Presentation.of_rate(DEFAULT_FPS)
 
-    def frames(self, raw: bool = False) -> Iterator[tuple[int, int, np.ndarray | DataError]]:
+    def frames(self, raw: bool = False) -> Generator[tuple[int, int, np.ndarray | DataError], None, None]:
         with self.opened:
             try:
                 pixels = decode_bytes(self._data, self.name, raw)[1]

@@ -1,7 +1,7 @@
 """Hands frames and their recorded maps to an enhancer in step, and knows what became of each."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +41,8 @@ class Feed:
         skip_bad: Repeat the prediction before a frame that cannot be used instead.
     """
 
-    def __init__(self, frames: Iterator[Read], recorded: Mapping[str, Iterator[Read]], skip_bad: bool) -> None:
+    def __init__(self, frames: Generator[Read, None, None], recorded: Mapping[str, Generator[Read, None, None]],
+                 skip_bad: bool) -> None:
         self._frames, self._recorded, self._skip_bad = frames, dict(recorded), skip_bad
         self._noted: deque[tuple[Read, DataError | None]] = deque()  # whose outcome is still to come
         self._maps: dict[str, deque[np.ndarray]] = {name: deque() for name in recorded}
@@ -66,6 +67,9 @@ class Feed:
                 yield read.pixels
         except DataError as error:
             self._fault = error
+        finally:  # whatever is left of them, so that pipes are closed
+            for reads in (self._frames, *self._recorded.values()):
+                reads.close()
 
     def maps(self) -> dict[str, Iterator[np.ndarray]]:
         """Modality -> its maps (H, W, c), of the frames that were given so far."""

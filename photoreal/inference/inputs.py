@@ -5,7 +5,8 @@ import os
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from io import FileIO
@@ -95,8 +96,8 @@ class Input(ABC):
     size: tuple[int, int] | None
 
     @abstractmethod
-    def reads(self) -> Iterator[Read]:
-        """All of them."""
+    def reads(self) -> Generator[Read, None, None]:
+        """All of them; what they are read from is left when the generator is closed."""
 
     def file_name(self, index: int) -> str:
         """A name, without suffix, for a file made of one of them."""
@@ -179,7 +180,7 @@ class FileInput(Input):
         found.notes = [] if note is None else [note]
         return found
 
-    def reads(self) -> Iterator[Read]:
+    def reads(self) -> Generator[Read, None, None]:
         start, end, raw = self._reading.start, self._reading.end, self._reading.raw
         frames = islice(self._source.pictures(start, raw), end and end - start)
         for i, (time, duration, pixels) in enumerate(frames, start):
@@ -197,7 +198,8 @@ class LiveInput(Input):
     """
 
     def __init__(self, source: LiveSource, reading: Reading) -> None:
-        self._frames, self._raw = enumerate(source.frames(reading.raw)), reading.raw
+        self._given, self._raw = source.frames(reading.raw), reading.raw
+        self._frames = enumerate(self._given)
         self._first = next(islice(self._frames, reading.start, None), None)
         if self._first is None:
             raise DataError(f'{source.name} ended before frame {reading.start}')
@@ -211,9 +213,10 @@ class LiveInput(Input):
         if self.audio is not None:
             self.audio.start = self.origin
 
-    def reads(self) -> Iterator[Read]:
-        for index, (time, duration, pixels) in islice(self._all(), self._count):
-            yield Read(index, time, duration, _as_asked(pixels, self._raw, f'{self.name}, frame {index}'))
+    def reads(self) -> Generator[Read, None, None]:
+        with closing(self._given):
+            for index, (time, duration, pixels) in islice(self._all(), self._count):
+                yield Read(index, time, duration, _as_asked(pixels, self._raw, f'{self.name}, frame {index}'))
 
     @property
     def files(self) -> list[Path]:
