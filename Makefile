@@ -23,10 +23,16 @@ install: $(VENV)/.installed  ## Make .venv with photoreal and what it needs, and
 test: $(VENV)/.tests  ## Run the tests (PYTEST_ARGS="-m ''" adds the slow ones)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q --numprocesses auto --maxprocesses 8 --durations 10 $(PYTEST_ARGS)
 
-demo: sample  ## Train on the sample, test, and leave pictures, videos and a table in work_dirs/demo (again: goes on)
-	$(PY) tools/train.py configs/demo.py --work-dir $(DEMO) --resume
-	$(PY) tools/test.py configs/demo.py --checkpoint $(DEMO)/latest.pth --out $(DEMO)/test
+demo: sample  ## Make a rendered street look filmed: pictures, videos and a table in work_dirs/demo (again: goes on)
+	$(PY) tools/fit_look.py data/sample --out $(DEMO)/look.cube
+	$(PY) tools/fit_camera.py data/sample/train/real/*/frames --out $(DEMO)/camera.json
+	$(PY) tools/train.py configs/photoreal_any.py --work-dir $(DEMO) --resume --amp auto --cfg-options \
+		data_root=data/sample look=$(DEMO)/look.cube max_iters=400
+	$(PY) tools/test.py $(DEMO)/photoreal_any.py --checkpoint $(DEMO)/latest.pth --out $(DEMO)/test
+	$(PY) tools/infer.py $(DEMO)/photoreal_any.py data/sample/val/virtual/boulevard/frames \
+		--checkpoint $(DEMO)/latest.pth --camera $(DEMO)/camera.json --out $(DEMO)/filmed.mp4
 	@echo
+	@echo 'The render, filmed: $(DEMO)/filmed.mp4'
 	@echo 'Trained in:      $(DEMO) (log, config, TensorBoard, checkpoints)'
 	@echo 'Metrics:         $(DEMO)/test/metrics.json'
 	@echo 'Pictures:        $(DEMO)/test/<domain>/<video>/*.png'

