@@ -5,6 +5,7 @@ So a scheduler sees the same whether the signal came in training, and the run wa
 """
 
 import argparse
+import errno
 import os
 import re
 import shlex
@@ -24,6 +25,9 @@ EXIT_CODES = {
     138: 'ended by SIGUSR1',
     143: 'ended by SIGTERM',
 }
+# What a disk or its owner refuses, which is no fault of the program.
+_SURROUNDINGS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG, errno.ENOTDIR,
+                 errno.EISDIR, errno.EIO, errno.ELOOP)
 CONSOLE = 'photoreal'  # the console command; it puts its subcommand behind, as the name of the program
 
 
@@ -36,6 +40,8 @@ def run_tool(main: Callable[[], None]) -> None:
         code = end.code
     except PhotorealError as error:
         code = f'error: {as_typed(message(error))}'
+    except MemoryError as error:
+        code = f'error: there is not enough memory ({error or "for Python"}); make the frames or the batch smaller'
     except Interrupted as error:
         print(error, file=sys.stderr)
         code = 128 + error.signal
@@ -51,6 +57,10 @@ def run_tool(main: Callable[[], None]) -> None:
         if _is_read(probe='\n'):
             raise  # it was another pipe
         code = 1
+    except OSError as error:
+        if error.errno not in _SURROUNDINGS:
+            raise
+        code = f'error: {error.filename or "a file"} cannot be used: {error.strerror}'
     if not _is_read():
         code = code or 1
     if code is not None:

@@ -1,11 +1,12 @@
 """What the tools share."""
 
 import argparse
+import errno
 from pathlib import Path
 
 import pytest
 
-from photoreal.cli import ToolParser, frame_size
+from photoreal.cli import ToolParser, frame_rate, frame_size, run_tool
 
 
 @pytest.mark.parametrize('text, size', [('720x1280', (720, 1280)), ('1080p', (1080, 1920)), ('360p', (360, 640)),
@@ -43,3 +44,27 @@ def test_home_in_arguments(monkeypatch):
     assert args.video == ['/home/ann/a.mp4', 'b~/c.mp4'] and args.out == Path('/home/ann/out')
     assert args.modality == ['labels=/home/ann/maps', 'depth=/home/ann'] and args.note == '~5 dB'
     assert args.cfg_options == ['data_root=/home/ann/data', "load_from='~/a.pth'"]  # the config reads the quotes
+
+
+@pytest.mark.parametrize('text, rate', [('25', 25), ('29.97', 29.97), ('30000/1001', 30000 / 1001), ('1/2', 0.5)])
+def test_frame_rates(text, rate):
+    assert frame_rate(text) == rate
+
+
+@pytest.mark.parametrize('error, message', [
+    (OSError(errno.ENOSPC, 'No space left on device', '/disk/a.json'), '/disk/a.json cannot be used: No space left'),
+    (PermissionError(errno.EACCES, 'Permission denied', 'a'), 'a cannot be used: Permission denied'),
+    (MemoryError('Unable to allocate 9 GiB'), 'not enough memory (Unable to allocate 9 GiB)'),
+])
+def test_what_a_machine_refuses_is_one_line(error, message):
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run_tool(main)
+    assert ended.value.code.startswith('error: ') and message in ended.value.code and '\n' not in ended.value.code
+
+
+def test_a_fault_of_the_program_is_not_hidden():
+    with pytest.raises(FileNotFoundError):
+        run_tool(lambda: open('there/is/no/such/file'))

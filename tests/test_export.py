@@ -194,6 +194,16 @@ def test_a_bundle_in_half_the_space(tmp_path):
         torch.testing.assert_close(loaded[key], value, rtol=1e-3, atol=1e-4)
 
 
+def test_a_bundle_is_not_written_over_itself(tmp_path):
+    save_bundle(make_model('frnet'), tmp_path / 'm.safetensors')
+    (tmp_path / 'link.safetensors').symlink_to('m.safetensors')
+    before = (tmp_path / 'm.safetensors').read_bytes()
+    for out in (tmp_path / 'm.safetensors', tmp_path / 'link.safetensors', f'{tmp_path}/./m.safetensors'):
+        ended = tiny.run('export', tmp_path / 'm.safetensors', '--half', '--out', out)
+        assert ended.code == 1 and 'is what is read, and would be overwritten' in ended.err
+        assert (tmp_path / 'm.safetensors').read_bytes() == before
+
+
 def test_the_tool(trained, tmp_path):
     args = (trained.config, '--checkpoint', trained.work_dir)
     ended = tiny.run('export', *args, '--out', tmp_path / 'm.safetensors', '--note', 'licence=CC0')

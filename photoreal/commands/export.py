@@ -45,8 +45,10 @@ def main() -> None:
     from photoreal.bundle import load_model, save_bundle
     from photoreal.camera import CameraSettings
     from photoreal.config import parse_override
+    from photoreal.datasets.writers import keep_apart
     from photoreal.export import export_onnx, export_torch
     from photoreal.look import build_look
+    keep_apart(args.out, [args.model, *filter(None, [args.checkpoint])])
     notes = {key: str(value) for key, value in map(parse_override, args.note)}
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
     if args.look is not None:

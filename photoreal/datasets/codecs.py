@@ -41,6 +41,7 @@ class Codec:
         options: Of the encoder.
         low_delay: Options that make a packet of each frame at once.
         hold: Options that make it hold back no more than so many frames.
+        smallest: Pixels that a side of its frames needs.
     """
 
     encoder: str
@@ -49,6 +50,7 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     low_delay: Mapping[str, str] = field(default_factory=dict)
     hold: Callable[[int], Mapping[str, str]] = lambda held: {}
+    smallest: int = 1
 
     def options_for(self, rate: Fraction, low_delay: bool) -> dict[str, str]:
         """Options of the encoder for so many frames a second."""
@@ -57,7 +59,8 @@ class Codec:
 
 CODECS = {
     'h264': Codec('libx264', 'yuv420p', 18, {}, {'tune': 'zerolatency'}, _x264),
-    'h265': Codec('libx265', 'yuv420p', 18, {'x265-params': 'log-level=error'}, {'tune': 'zerolatency'}, _x265),
+    # x265 writes beyond its buffers where frames are small, 48x32 for example, and takes the process down.
+    'h265': Codec('libx265', 'yuv420p', 18, {'x265-params': 'log-level=error'}, {'tune': 'zerolatency'}, _x265, 64),
     'ffv1': Codec('ffv1', 'bgr0', options={'level': '3', 'slicecrc': '1'}),  # RGB, so that nothing at all is lost
 }
 UNCOMPRESSED = {'y4m': Codec('rawvideo', 'yuv420p'), 'raw': Codec('rawvideo', 'rgb24')}

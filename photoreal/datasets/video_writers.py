@@ -162,6 +162,8 @@ class Encoder(ABC):
                               'choose a name that ends in .mkv, or leave the audio out (--no-audio)') from error
 
     def _start(self, size: tuple[int, int]) -> None:
+        if min(size) < self.codec.smallest:
+            raise DataError(f'{self.name}: {self.codec.encoder} needs frames of {self.codec.smallest} pixels a side')
         self._size = size
         self._pads = self.codec.pixels == 'yuv420p' and (size[0] % 2 or size[1] % 2)
         self._stream.height, self._stream.width = (side + (side % 2 if self._pads else 0) for side in size)

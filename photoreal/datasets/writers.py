@@ -3,8 +3,8 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,31 @@ def with_mark(path: Path, mark: str, hidden: bool = False) -> Path:
     while stem and len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return path.with_name(f'{start}{stem}{mark}{path.suffix}')
+
+
+def identities(paths: Iterable[str | os.PathLike]) -> set[tuple[int, int]]:
+    """What tells files and folders apart, whatever they are called: links and other spellings have the same. Those that
+    do not exist have none."""
+    found = set()
+    for path in paths:
+        with suppress(OSError, ValueError):
+            status = os.stat(path)
+            found.add((status.st_dev, status.st_ino))
+    return found
+
+
+def keep_apart(out: str | os.PathLike, reads: Iterable[str | os.PathLike]) -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        out: A file to be written.
+        reads: Files that are read; those that do not exist are passed over.
+
+    Raises:
+        DataError: It is one of them.
+    """
+    if identities([out]) & identities(reads):
+        raise DataError(f'{out} is what is read, and would be overwritten: choose another name')
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from photoreal.datasets.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from photoreal.datasets.writers import not_written, with_mark
+from photoreal.datasets.writers import identities, not_written, with_mark
 from photoreal.errors import ConfigError, DataError
 
 # What looks like the type of a file, and not like a version (.v2) or a date (.2024).
@@ -73,8 +73,8 @@ def followed(out: str) -> Path:
 
 def free_partial(path: Path, reads: Iterable[Path]) -> Path:
     """A name for a video while it grows: ``NAME.partial.SUFFIX``, or one like it where that is what is read."""
-    taken, n = _identities(reads), 1
-    while _identity(partial := with_mark(path, '.partial' + str(n) * (n > 1))) in taken:
+    taken, n = identities(reads), 1
+    while identities([partial := with_mark(path, '.partial' + str(n) * (n > 1))]) & taken:
         n += 1
     return partial
 
@@ -93,13 +93,13 @@ def guard(out: str, place: Place, reads: Sequence[Path], names: Sequence[str] | 
     """
     if place is Place.PIPE:
         return
-    taken = _identities(reads)
-    if _identity(Path(out)) in taken:
+    taken = identities(reads)
+    if identities([out]) & taken:
         raise DataError(f'--out {out} is where the input lies, which would be overwritten: choose another name')
     if place is not Place.FOLDER or not os.path.isdir(out):
         return
     for name in os.listdir(out) if names is None else names:
-        if _identity(Path(out) / name) in taken:
+        if identities([Path(out) / name]) & taken:
             raise DataError(f'--out {out}: {name} in there is read, and would be overwritten: choose another folder')
 
 
@@ -115,16 +115,3 @@ def try_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise not_written(folder, error) from error
-
-
-def _identities(paths: Iterable[Path]) -> set[tuple[int, int]]:
-    return {identity for path in paths if (identity := _identity(path)) is not None}
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """The same for all names of one file; None: there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from photoreal.datasets.writers import atomic_path
+from photoreal.datasets.writers import atomic_path, keep_apart
 from photoreal.errors import CheckpointError
 
 _RULES = [(re.compile(pattern), new) for pattern, new in [
@@ -67,7 +67,9 @@ def convert_weights_file(source: str | Path, target: str | Path, beside: str | P
 
     Raises:
         CheckpointError: A file is missing, unreadable or not such a network's.
+        DataError: The target is one of them.
     """
+    keep_apart(target, [source, *filter(None, [beside])])
     part, state = _read(Path(source))
     if channels is not None and part == 'generator' and input_channels(state) != sum(channels.values()):
         listed = ', '.join(f'{name} {count}' for name, count in channels.items())

@@ -36,7 +36,7 @@ def noise(count: int) -> Iterator[np.ndarray]:
     """Frames that do not compress."""
     rng = np.random.default_rng(0)
     for _ in range(count):
-        yield rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        yield rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
 def test_corrections_wait_for_the_end(tmp_path):
