@@ -77,6 +77,9 @@ def find_codec(name: str) -> Codec:
     return CODECS[name]
 
 
+MP4_SUFFIXES = ('.mp4', '.m4v', '.mov', '.3gp')
+
+
 class Container(NamedTuple):
     """What a video is put into.
 
@@ -93,13 +96,14 @@ class Container(NamedTuple):
     seekable: bool = True
 
     @classmethod
-    def of_file(cls, suffix: str) -> 'Container':
-        """For a file with that suffix, which can be played while it grows."""
-        suffix, collected = suffix.lower(), str(int(_FRAGMENT * _MICRO))
-        options = {'max_interleave_delta': collected, 'flush_packets': '1'}
-        if suffix in ('.mp4', '.m4v', '.mov', '.3gp'):
-            options.update(movflags='hybrid_fragmented+empty_moov+delay_moov', frag_duration=collected)
-        elif suffix in ('.mkv', '.webm'):
+    def of_file(cls, suffix: str, growing: bool) -> 'Container':
+        """For a file with that suffix; ``growing``: that can be played while it grows, an MP4 in fragments then."""
+        suffix, collected, options = suffix.lower(), str(int(_FRAGMENT * _MICRO)), {}
+        if growing:
+            options = {'max_interleave_delta': collected, 'flush_packets': '1'}
+        if growing and suffix in MP4_SUFFIXES:
+            options.update(movflags='empty_moov+delay_moov+default_base_moof', frag_duration=collected)
+        elif growing and suffix in ('.mkv', '.webm'):
             options['cluster_time_limit'] = str(int(_FRAGMENT * 1000))
         return cls(f'video{suffix}', 'mp4' if suffix == '.m4v' else None, options)
 

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 
 from photoreal.datasets.audio import AudioCopy, Excerpt, LiveAudio
-from photoreal.datasets.codecs import PIPES, UNCOMPRESSED, Codec, Container, find_codec
+from photoreal.datasets.codecs import MP4_SUFFIXES, PIPES, UNCOMPRESSED, Codec, Container, find_codec
 from photoreal.datasets.growing_file import GrowingFile
 from photoreal.datasets.presentation import Presentation, untagged_matrix
+from photoreal.datasets.rewrap import rewrap
 from photoreal.datasets.soundtrack import Track, Way, add_track
 from photoreal.datasets.sources import size_text
 from photoreal.datasets.writers import atomic_path, not_written
@@ -253,8 +254,8 @@ class VideoWriter(Encoder):
                  low_delay: bool = False, partial: Path | None = None, keep_as: Path | None = None) -> None:
         self.path, self._partial, self._keep_as = Path(path), partial, keep_as or partial
         self.kept: Path | None = None
-        super().__init__(str(path), presentation, Container.of_file(self.path.suffix), find_codec(codec), crf, audio,
-                         origin, low_delay)
+        super().__init__(str(path), presentation, Container.of_file(self.path.suffix, partial is not None),
+                         find_codec(codec), crf, audio, origin, low_delay)
 
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:
         try:
@@ -297,15 +298,26 @@ class VideoWriter(Encoder):
                 self._settle(whole and error is None, whole)
 
     def _settle(self, complete: bool, whole: bool) -> None:
-        if complete:
-            os.replace(self._growing, self.path)
-        elif whole:
-            self.kept = self._keep_as
-            os.replace(self._growing, self.kept)
+        if whole:
+            target = self.path if complete else self._keep_as
+            self.kept = None if complete else target
+            self._name(target)
         elif _can_be_played(self._growing):
             self.kept = self._growing
         else:
             self._growing.unlink(missing_ok=True)
+
+    def _name(self, target: Path) -> None:
+        """Give a video its name."""
+        if self.path.suffix.lower() in MP4_SUFFIXES and target != self._growing:
+            try:
+                rewrap(self._growing, target, self._muxer.format.name)
+            except (av.FFmpegError, OSError):  # there is no room for two of it
+                pass
+            else:
+                self._growing.unlink()
+                return
+        os.replace(self._growing, target)
 
 
 class PipeWriter(Encoder):

@@ -13,6 +13,7 @@ import pytest
 from photoreal.datasets.growing_file import GrowingFile
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.errors import DataError
+from tests.datasets.films import scene
 from tests.datasets.helpers import pictures
 
 
@@ -106,6 +107,17 @@ def test_the_end_of_an_mp4_is_that_of_any_other(tmp_path):
         boxes.append(data[at + 4:at + 8])
         at += int.from_bytes(data[at:at + 4], 'big')
     assert boxes.count(b'moov') == boxes.count(b'mdat') == 1 and b'moof' not in boxes
+
+
+@pytest.mark.parametrize('codec', ['h264', 'h265'])
+def test_the_last_frame_is_kept_whichever_fragment_it_is_in(tmp_path, codec):
+    """Fragments have 13 frames; the last one has from one of them to all."""
+    frames = scene(44, 64, 64)
+    for count in range(26, 44):
+        with VideoWriter(tmp_path / 'v.mp4', 25, codec, partial=tmp_path / 'p.mp4') as writer:
+            for frame in frames[:count]:
+                writer.write(frame)
+        assert count_frames(tmp_path / 'v.mp4') == count
 
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.avi', '.ts'])

@@ -64,9 +64,9 @@ def test_untagged_colours_are_those_that_players_take(tmp_path, size, matrix):
 @pytest.mark.parametrize('codec, suffix', [('h264', '.mp4'), ('h265', '.mp4'), ('ffv1', '.mkv')])
 def test_uneven_times_are_kept(tmp_path, codec, suffix):
     times = [0, 3000, 6000, 7500, 16500, 16530]
-    source = VideoSource(write_film(tmp_path / 'in.mp4', scene(6), times=times, time_base=Fraction(1, 90000)))
+    source = VideoSource(write_film(tmp_path / 'in.mp4', scene(6, 64, 64), times=times, time_base=Fraction(1, 90000)))
     with VideoWriter(tmp_path / f'out{suffix}', source.presentation, codec) as writer:
-        for i, frame in enumerate(scene(6)):
+        for i, frame in enumerate(scene(6, 64, 64)):
             writer.write(frame, source.time(i))
     wanted = [Fraction(time, 90000) for time in times]
     found = frame_times(tmp_path / f'out{suffix}')

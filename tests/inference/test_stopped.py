@@ -56,7 +56,7 @@ def start(bundle: Path, out: Path, **environment: str):
 @pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_process_is_stopped_at_any_moment(tmp_path, tiny_bundle, frames, number):
-    """Of what was written to the standard error before, and of the pipe's frames, all but two seconds are there."""
+    """All frames are there that the process had read, but for the last two seconds of the film."""
     rng = random.Random(number)
     for moment in range(MOMENTS):
         out = tmp_path / f'{moment}.mp4'

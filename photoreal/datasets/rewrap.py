@@ -1,0 +1,34 @@
+"""Put a video that grew in fragments into a plain file, without encoding it anew."""
+
+from pathlib import Path
+
+import av
+
+from photoreal.datasets.writers import atomic_path
+
+
+def rewrap(source: Path, target: Path, form: str) -> None:
+    """Copy all packets of a video into a new file, which has its table of contents at its beginning.
+
+    Args:
+        source: The video.
+        target: The file; it gets its name when it is complete.
+        form: Its format in FFmpeg.
+
+    Raises:
+        OSError: It cannot be written (FFmpeg's errors are such, too).
+    """
+    with (atomic_path(target) as temporary, av.open(f'file:{source}') as old,
+          av.open(f'file:{temporary}', 'w', format=form, container_options={'movflags': 'faststart'}) as new):
+        tracks = {stream.index: _add(new, stream) for stream in old.streams}
+        for packet in old.demux():
+            if packet.dts is not None:  # else it is the empty one that ends a stream
+                packet.stream = tracks[packet.stream.index]
+                new.mux(packet)
+
+
+def _add(container: av.container.OutputContainer, stream: av.stream.Stream) -> av.stream.Stream:
+    track = container.add_stream_from_template(stream, opaque=True)
+    if stream.codec_context.name == 'hevc':
+        track.codec_context.codec_tag = 'hvc1'  # the kind of H.265 that players of Apple take
+    return track
