@@ -1,7 +1,6 @@
 """What happens around training and test besides the steps: pictures, predictions on disk, metrics as JSON."""
 
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,12 +17,8 @@ from mmengine.runner import Runner
 from photoreal.datasets.video_writers import VideoWriter
 from photoreal.datasets.writers import write_image, write_json
 from photoreal.engine.agreement import gather
+from photoreal.engine.forecast import process_peak
 from photoreal.structures import FrameResult
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
 
 
 def strip(result: FrameResult) -> np.ndarray:
@@ -92,9 +87,9 @@ class ThroughputHook(Hook):
         hub, loader = runner.message_hub, runner.train_dataloader
         seconds = hub.get_scalar('train/time').mean(self._WINDOW)
         hub.update_scalar('train/clips_per_s', loader.batch_size * get_world_size() / seconds)
-        if not torch.cuda.is_available() and resource is not None:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            hub.update_scalar('train/memory', peak // (1 << 20 if sys.platform == 'darwin' else 1 << 10))
+        peak = None if torch.cuda.is_available() else process_peak()
+        if peak is not None:
+            hub.update_scalar('train/memory', peak >> 20)
 
 
 @HOOKS.register_module()

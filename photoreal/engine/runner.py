@@ -31,6 +31,7 @@ from photoreal.engine.checkpoint import (
 from photoreal.engine.console import ConsoleFilter
 from photoreal.engine.distributed import start_processes
 from photoreal.engine.finetune import start_from
+from photoreal.engine.forecast import describe_forecast, try_iteration
 from photoreal.engine.hooks import PredictionWriterHook
 from photoreal.engine.mirror import copy_of, mirror_of
 from photoreal.engine.occupancy import Earlier, check_free, check_test_folder, remove_run, remove_test, sole_use
@@ -50,6 +51,8 @@ from photoreal.engine.workers import workers_explained
 from photoreal.errors import CheckpointError, Interrupted
 from photoreal.storage import exists, is_url
 from photoreal.validation import domains_of, runner_arguments
+
+_SHORT = 20  # iterations of a run
 
 
 class VideoRunner(Runner):
@@ -202,6 +205,7 @@ class _Ready(NamedTuple):
     phases: tuple[str, ...]
     parts: Parts
     notes: list[str]  # what there is to know of that
+    forecast: Sequence[str] = ()  # what the run will take, and what to do if that is too much
 
 
 def _prepare(cfg: Config, phases: Sequence[str]) -> _Ready:
@@ -215,7 +219,7 @@ def _prepare(cfg: Config, phases: Sequence[str]) -> _Ready:
 
 def _assemble(cfg: Config, ready: _Ready) -> VideoRunner:
     """The runner; what is left out of a run for want of data stays in the config that the run keeps."""
-    used, phases, parts, notes = ready
+    used, phases, parts, notes, forecast = ready
     cfg = copy.deepcopy(cfg)
     cfg.load_from = used.get('load_from')
     sections = {name: used[name] for name in runner_arguments() - _sections_of_others(phases) if name in used}
@@ -228,7 +232,7 @@ def _assemble(cfg: Config, ready: _Ready) -> VideoRunner:
     if 'train' in phases:
         runner.start = describe_start(cfg, runner.seed, parts.datasets)
         check_alike(gather(runner.start))
-    for line in [*parts.describe().splitlines(), *(f'note: {note}' for note in notes)]:
+    for line in [*parts.describe().splitlines(), *(f'note: {note}' for note in notes), *forecast]:
         runner.logger.info(line)
     return runner
 
@@ -301,7 +305,16 @@ def train(cfg: Config, earlier: Earlier = 'keep') -> VideoRunner:
         ready = _prepare(cfg, ('train', 'val'))
         if earlier == 'replace':
             remove_run(cfg.work_dir)
-        return _train(cfg, ready)
+        return _train(cfg, _with_forecast(ready))
+
+
+def _with_forecast(ready: _Ready) -> _Ready:
+    """Forecast a run that starts in one process; one that is resumed has said it, and short ones are over before."""
+    used = ready.cfg
+    if used.get('resume') or get_world_size() > 1 or used.train_cfg.max_iters <= _SHORT:
+        return ready
+    print_log('trying one iteration, to see how long the run will take')
+    return ready._replace(forecast=describe_forecast(used, try_iteration(used, ready.parts)))
 
 
 def _train(cfg: Config, ready: _Ready) -> VideoRunner:
@@ -372,18 +385,17 @@ def dry_run(cfg: Config) -> str:
     """Build model and data, put one batch through a training step and one frame through a test step; write nothing.
 
     Returns:
-        A summary: modalities, channels, parameters, what was found in the data, and the losses of the step.
+        A summary: modalities, channels, parameters, what was found in the data, the losses of the step, and what the
+        run would take.
     """
     phases, notes = leave_out_absent(cfg, ('train', 'val'))
     parts = build_parts(cfg, phases)
-    model, lines = parts.model.to(get_device()), [parts.describe(), *(f'note: {note}' for note in notes)]
-    for phase, dataset in parts.datasets.items():
-        batch = next(iter(Runner.build_dataloader(loader_config(cfg, phase, dataset, num_workers=0))))
-        if phase == 'train':
-            logs = model.train().train_step(batch, parts.optim_wrapper)
-            lines.append('one training step: ' + ', '.join(f'{key} {float(value):.4g}' for key, value in logs.items()))
-        else:
-            result = model.eval().test_step(batch)[0]
-            height, width = result.pred.shape[:2]
-            lines.append(f"one test step: {result.info['domain']}/{result.info['video']} -> {width}x{height}")
-    return '\n'.join(lines)
+    lines = [parts.describe(), *(f'note: {note}' for note in notes)]
+    trial = try_iteration(cfg, parts)
+    lines.append('one training step: ' + ', '.join(f'{key} {value:.4g}' for key, value in trial.logs.items()))
+    if 'val' in parts.datasets:
+        batch = next(iter(Runner.build_dataloader(loader_config(cfg, 'val', parts.datasets['val'], num_workers=0))))
+        result = parts.model.to(get_device()).eval().test_step(batch)[0]
+        height, width = result.pred.shape[:2]
+        lines.append(f"one test step: {result.info['domain']}/{result.info['video']} -> {width}x{height}")
+    return '\n'.join([*lines, *describe_forecast(cfg, trial)])

@@ -1,0 +1,59 @@
+"""What a run says of itself before it begins."""
+
+import json
+import re
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from photoreal.config import load_config
+from photoreal.engine.forecast import Trial, describe_forecast
+from tests import tiny
+from tests.conftest import Run
+
+FORECAST = re.compile(r'forecast: (\S+) s an iteration on the CPU, \d\.\d GB of memory; (\d+) iterations, validations '
+                      r'aside: (\d:\d\d:\d\d)')
+
+
+def test_comes_before_the_first_iteration_and_changes_nothing(trained: Run, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('photoreal.engine.runner._SHORT', 0)
+    ended = tiny.run('train', trained.config, '--work-dir', tmp_path / 'run', options=['resume=False'])
+    assert ended.code == 0, ended.err
+    found = FORECAST.search(ended.out)
+    assert found and found[2] == '4' and found.end() < ended.out.index('Iter(train) [1/4]')
+    assert 'forecast: ' in next((tmp_path / 'run').glob('*/*.log')).read_text()
+    history = [(folder / 'metrics.json').read_text() for folder in (trained.work_dir, tmp_path / 'run')]
+    assert history[0] == history[1]
+
+
+def test_a_dry_run_has_it_too(trained: Run) -> None:
+    ended = tiny.run('train', trained.config, '--dry-run', options=['train_cfg.max_iters=500'])
+    assert ended.code == 0, ended.err
+    found = FORECAST.search(ended.out)
+    assert found and found[2] == '500' and 'one test step: real/lane -> 56x40' in ended.out
+
+
+@pytest.mark.parametrize(('seconds', 'found'), [
+    (1.0, None),
+    (30.0, 'no GPU is seen here: --cfg-options train_dataloader.batch_size=1 clip_length=4 crop_size=64 would take '
+           'about 21 h; configs/demo.py'),
+    (100.0, 'crop_size=64 train_cfg.max_iters=34000 would take about 24 h; configs/demo.py'),
+    (1e5, 'take a smaller model, or train on a GPU; configs/demo.py')])
+def test_what_takes_too_long_comes_with_what_to_do(seconds: float, found: str | None) -> None:
+    cfg = load_config(tiny.ROOT / 'configs/tecogan_multimodal.py')
+    lines = describe_forecast(cfg, Trial(seconds, 3 * 10 ** 9, {}))
+    assert lines[0].startswith(f'forecast: {seconds:.3g} s an iteration on the CPU, 3.0 GB of memory; 100000 iter')
+    assert re.search(found, lines[1]) if found else len(lines) == 1
+
+
+@pytest.mark.slow
+def test_it_comes_true(trained: Run, tmp_path: Path) -> None:
+    options = ['train_cfg.max_iters=30', 'train_cfg.val_interval=30', 'crop_size=32', 'clip_length=6']
+    promised = FORECAST.search(tiny.run('train', trained.config, '--dry-run', options=options).out)
+    ended = tiny.run('train', trained.config, '--work-dir', tmp_path / 'run', options=options)
+    assert ended.code == 0, ended.err
+    lines = next((tmp_path / 'run').glob('*/vis_data/*.json')).read_text().splitlines()
+    times = [entry['time'] for entry in map(json.loads, lines) if 'g_total' in entry]
+    assert median(times[10:]) / 1.5 < float(promised[1]) < 1.5 * median(times[10:])
