@@ -49,20 +49,20 @@ def prepare(drive: Path, out: Path, real: str, virtual: str, street: str) -> Non
                         shutil.copyfile(source.file(i), temporary)
 
 
-def settings(config: Path, parts: str) -> dict[str, list[str]]:
-    """Name of a row -> overrides: the whole recipe, and it without each of its parts."""
-    found: dict[str, list[str]] = {WHOLE: []}
+def settings(config: Path, parts: str, look: Path) -> dict[str, list[str]]:
+    """Name of a row -> overrides: the whole recipe, with the fitted look, and it without each of its parts."""
+    cfg = load_config(config)
+    whole = [f'look={look}']
+    found = {WHOLE: whole}
     if parts == 'none':
         return found
-    cfg = load_config(config)
+    found['without the look'] = ['look=None']
     unpaired = cfg.get('unpaired') or {}
-    if cfg.get('look'):
-        found['without the look'] = ['look=None']
     for name, loss in (unpaired.get('losses') or {}).items():
         if loss and name != 'adversarial':
-            found[f'without {name}'] = [f'unpaired.losses.{name}=None']
+            found[f'without {name}'] = [*whole, f'unpaired.losses.{name}=None']
     if unpaired.get('critic'):
-        found['without the critic'] = ['unpaired.critic=None', 'unpaired.losses.adversarial=None']
+        found['without the critic'] = [*whole, 'unpaired.critic=None', 'unpaired.losses.adversarial=None']
     return found
 
 
@@ -141,7 +141,7 @@ def main() -> None:
     look = fitted_look(data / 'train/virtual' / args.virtual, data / 'train/real' / args.real)
     look.save(args.out / 'look.cube')
     rows: dict[str, Sequence[Footage]] = {LOOK: [replace(source, change=look.apply)]}
-    for name, overrides in settings(args.config, args.parts).items() if args.seeds else ():
+    for name, overrides in settings(args.config, args.parts, args.out / 'look.cube').items() if args.seeds else ():
         folders = [args.out / name.replace(' ', '_') / f'seed{seed}' for seed in args.seeds]
         rows[name] = [open_footage(predict(args.config, data, folder, overrides, seed, args.iters))
                       for folder, seed in zip(folders, args.seeds, strict=True)]
