@@ -1,18 +1,36 @@
-"""How the game between generator (G) and discriminator (D) goes, judged from D's logged scores."""
+"""How the game between generator (G) and its judges goes, by what the log says of the judges' scores.
+
+Judges are the discriminator (D), whose curves are called ``d_...``, and the critic (C) of the unpaired branch, whose
+curves are called ``c_...``.
+The rule, from top to bottom, over the last third of the log; ``docs/training.md`` has it with what to do:
+
+1. Constant scores: everything is judged alike, so G gets no direction.
+2. Saturated scores and a large lead: with the logits of predictions beyond 15 from 0 the judge has long stopped
+   learning, and its slope is no direction for G.
+3. A lead above 2: real clips get e^2 = 7.4 times the probability of predictions. The judge tells them apart with ease.
+4. Hardly an update, with the lead at ``model.update_threshold``: the judge waits, and G does not catch up.
+5. A lead below 0.02: the judge cannot tell them apart, so what G gets from it is noise.
+6. Else the game is balanced.
+
+How often the judge is right (``d_accuracy``) decides nothing: it counts places where the real clip is ahead, by
+however little. A judge that is held back by ``model.update_threshold`` can be right everywhere with a small lead, and G
+still learns from it.
+"""
 
 import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, pstdev
+from typing import NamedTuple
 
 from photoreal.reporting.runs import Curves, Training, read_training
 
-MIN_RECORDS = 5
-STRONG_LEAD = 2.0  # D gives real clips e^2 = 7.4 times the probability that it gives predictions
+MIN_RECORDS = 5  # log entries; with fewer a small lead says nothing, for every game begins with one
+STRONG_LEAD = 2.0
 WEAK_LEAD = 0.02
 RARE_UPDATES = 0.1
-SATURATED = 15.0  # sigmoid(-15) = 3e-7: no gradient is left
+SATURATED = 15.0  # sigmoid(-15) = 3e-7
 CONSTANT = 1e-3
 
 
@@ -21,7 +39,8 @@ class Health:
     """A verdict.
 
     Attributes:
-        state: ``healthy``, ``D too strong``, ``D too weak``, ``collapsed``, ``diverged``, or ``unknown``.
+        state: ``healthy``, ``too early``, ``D too strong``, ``D too weak``, the same of the critic ``C``,
+            ``collapsed``, ``diverged``, or ``unknown``.
         found: What the numbers say, a sentence.
         advice: What to change, a sentence; empty where nothing needs changing.
     """
@@ -34,37 +53,59 @@ class Health:
         return f'GAN health: {self.state}. {self.found}' + (f' {self.advice}' if self.advice else '')
 
 
+class _Judge(NamedTuple):
+    letter: str
+    part: str  # of the model, and of optim_wrapper
+    adversarial: str  # the key of the loss by which G plays against it
+
+
+_JUDGES = (_Judge('d', 'discriminator', 'model.losses.adversarial'),
+           _Judge('c', 'critic', 'model.unpaired.losses.adversarial'))
+_ORDER = ('collapsed', 'too strong', 'too weak', 'too early', 'healthy')  # of two verdicts the first one counts
+
+
 def assess(curves: Curves, update_threshold: float | None = None) -> Health:
-    """Judge the last third of a training.
+    """Judge the last third of a training, by the rule at the head of this module.
 
     Args:
         curves: Name -> (iteration, value). Used are ``d_real`` and ``d_fake`` (D's mean logits of real clips and of
             predictions), ``d_lead`` (mean log sigmoid of the real ones less that of predictions) and, where they
             are, ``d_accuracy`` (in what share of places the real clip has the higher logit) and ``d_updates`` (how
-            often D was updated so far).
-        update_threshold: D's lead above which it was not updated (``model.update_threshold``); None: it always was.
+            often D was updated so far); and the critic's, ``c_real`` ...
+        update_threshold: The lead above which a judge was not updated (``model.update_threshold``); None: it always
+            was.
     """
     broken = [f'{name} was {points[-1][1]} at iteration {points[-1][0]}'
               for name, points in curves.items() if points and not math.isfinite(points[-1][1])]
     if broken:
         return Health('diverged', f'{"; ".join(broken[:3])}.', 'Go back to the last good checkpoint with lower '
                       'learning rates (optim_wrapper.<part>.optimizer.lr), and without --amp.')
-    if not curves:
+    if not any(curves.values()):
         return Health('unknown', 'Nothing was logged.')
-    if not {'d_real', 'd_fake', 'd_lead'} <= set(curves):
-        return Health('unknown', 'This run has no discriminator.')
-    records = len(curves['d_lead'])
-    if records < MIN_RECORDS:
-        return Health('unknown', f'{records} log entries are too few to judge by; {MIN_RECORDS} would do.')
-    real, fake, lead, accuracy = (_recent(curves.get(f'd_{name}', [])) for name in ('real', 'fake', 'lead', 'accuracy'))
-    found = (f'Lately D leads by {median(lead):.2f} (logits: {median(real):+.2f} for real clips, '
-             f'{median(fake):+.2f} for predictions)')
+    verdicts = [_assess_judge(judge, curves, update_threshold) for judge in _JUDGES
+                if all(curves.get(f'{judge.letter}_{name}') for name in ('real', 'fake', 'lead'))]
+    if not verdicts:
+        return Health('unknown', 'Neither a discriminator nor a critic has played: there is no game to judge.')
+    worst = min(verdicts, key=lambda verdict: next(i for i, end in enumerate(_ORDER) if verdict.state.endswith(end)))
+    return Health(worst.state, ' '.join(verdict.found for verdict in verdicts),
+                  ' '.join(verdict.advice for verdict in verdicts if verdict.advice))
+
+
+def _assess_judge(judge: _Judge, curves: Curves, update_threshold: float | None) -> Health:
+    real, fake, lead, accuracy = (_recent(curves.get(f'{judge.letter}_{name}', []))
+                                  for name in ('real', 'fake', 'lead', 'accuracy'))
+    found = (f'Lately {judge.letter.upper()} (the {judge.part}) leads by {median(lead):.2f} (logits: '
+             f'{median(real):+.2f} for real clips, {median(fake):+.2f} for predictions)')
     if accuracy:
         found += f', ranks the real clip higher in {median(accuracy):.0%} of places'
-    share = _update_share(curves.get('d_updates', []))
+    share = _update_share(curves.get(f'{judge.letter}_updates', []))
     if share is not None:
         found += f', and was updated in {share:.0%} of the iterations'
-    return _verdict(real, fake, median(lead), share, update_threshold, f'{found}.')
+    records = len(curves[f'{judge.letter}_lead'])
+    early = records < MIN_RECORDS
+    if early:
+        found += f'; there {"is" if records == 1 else "are"} {records} log entr{"y" if records == 1 else "ies"} so far'
+    return _verdict(judge, real, fake, median(lead), share, update_threshold, f'{found}.', early)
 
 
 def health_of(work_dir: str | os.PathLike) -> Health:
@@ -85,28 +126,31 @@ def update_threshold(training: Training) -> float | None:
         return None
 
 
-def _verdict(real: list[float], fake: list[float], lead: float, updates: float | None,
-             threshold: float | None, found: str) -> Health:
-    weaken = 'Lower optim_wrapper.discriminator.optimizer.lr'
-    weaken += ('' if threshold is None else f' or model.update_threshold (now {threshold:g})')
-    weaken += ", or raise the generator's learning rate."
-    if max(pstdev(real), pstdev(fake)) < CONSTANT and abs(median(real) - median(fake)) < CONSTANT:
+def _verdict(judge: _Judge, real: list[float], fake: list[float], lead: float, updates: float | None,
+             threshold: float | None, found: str, early: bool) -> Health:
+    letter, rate = judge.letter.upper(), f'optim_wrapper.{judge.part}.optimizer.lr'
+    weaken = (f'Lower {rate}' + ('' if threshold is None else f' or model.update_threshold (now {threshold:g})')
+              + ", or raise the generator's learning rate.")
+    constant = max(pstdev(real), pstdev(fake)) < CONSTANT and abs(median(real) - median(fake)) < CONSTANT
+    if early and (constant or lead < WEAK_LEAD):
+        return Health('too early', f'{found} That is how every game begins.')
+    if constant:
         return Health('collapsed', f'{found} It gives everything the same score, so G learns nothing from it.',
-                      'Restart D from an earlier checkpoint with a lower optim_wrapper.discriminator.optimizer.lr; '
-                      'if it is so from the start, see that model.losses.adversarial has a weight above 0.')
+                      f'Restart {letter} from an earlier checkpoint with a lower {rate}; '
+                      f'if it is so from the start, see that {judge.adversarial} has a weight above 0.')
     if abs(median(fake)) > SATURATED and lead > STRONG_LEAD:
-        return Health('collapsed', f'{found} Its scores are saturated: no gradient reaches G.',
+        return Health('collapsed', f'{found} Its scores are saturated, and point G nowhere.',
                       f'Go back to an earlier checkpoint. {weaken}')
     if lead > STRONG_LEAD:
-        return Health('D too strong', f'{found} It tells predictions apart with ease.', weaken)
+        return Health(f'{letter} too strong', f'{found} It tells predictions apart with ease.', weaken)
     if updates is not None and updates < RARE_UPDATES and threshold is not None and lead >= threshold:
-        return Health('D too strong', f'{found} It waits for G, which does not catch up.',
-                      "Raise the weight of model.losses.adversarial or the generator's learning rate.")
+        return Health(f'{letter} too strong', f'{found} It waits for G, which does not catch up.',
+                      f"Raise the weight of {judge.adversarial} or the generator's learning rate.")
     if lead < WEAK_LEAD:
-        return Health('D too weak', f'{found} It cannot tell predictions from real clips.',
-                      'Raise optim_wrapper.discriminator.optimizer.lr'
-                      + ('' if threshold is None or threshold > WEAK_LEAD else ' and model.update_threshold')
-                      + ', or lower the weight of model.losses.adversarial; if the worst frames of a test look real to '
+        return Health(f'{letter} too weak', f'{found} It cannot tell predictions from real clips.',
+                      f'Raise {rate}' + ('' if threshold is None or threshold > WEAK_LEAD else
+                                         ' and model.update_threshold')
+                      + f', or lower the weight of {judge.adversarial}; if the worst frames of a test look real to '
                       'you too, all is well.')
     return Health('healthy', f'{found} The game is balanced.')
 
@@ -117,7 +161,7 @@ def _recent(points: list[tuple[int, float]]) -> list[float]:
 
 
 def _update_share(points: list[tuple[int, float]]) -> float | None:
-    """In what share of the recent iterations D was updated."""
+    """In what share of the recent iterations a judge was updated."""
     recent = points[-max(len(points) // 3, MIN_RECORDS):]
     if len(recent) < 2 or recent[-1][0] == recent[0][0]:
         return None

@@ -5,9 +5,11 @@ import re
 
 import pytest
 
+from photoreal.reporting import health
 from photoreal.reporting.health import Health, assess, health_of
 from photoreal.reporting.runs import Curves
 from tests.reporting.folders import make_work_dir
+from tests.tiny import ROOT
 
 
 def curves(real: float, fake: float, lead: float, updates: float = 0.6, records: int = 60,
@@ -52,11 +54,54 @@ def test_values_that_are_no_numbers() -> None:
 
 
 @pytest.mark.parametrize(('logs', 'found'), [
-    ({}, 'Nothing was logged'), ({'g_pixel': [(10, 1.0)]}, 'no discriminator'),
-    (curves(0.5, -0.5, 0.4, records=4), '4 log entries')])
+    ({}, 'Nothing was logged'), ({'d_lead': []}, 'Nothing was logged'),
+    ({'g_pixel': [(10, 1.0)]}, 'Neither a discriminator nor a critic')])
 def test_what_cannot_be_judged(logs: Curves, found: str) -> None:
     health = assess(logs)
     assert health.state == 'unknown' and found in health.found and not health.advice
+
+
+@pytest.mark.parametrize(('logs', 'state', 'found'), [
+    (curves(0.5, -0.5, 0.4, records=4), 'healthy', 'of the iterations; there are 4 log entries so far.'),
+    (curves(4.0, -5.0, 5.0, records=3), 'D too strong', 'there are 3 log entries so far. It tells predictions apart'),
+    ({name: points[-2:] for name, points in curves(0.1, 0.1, 0.0, noise=0.01).items()}, 'too early',
+     'there are 2 log entries so far. That is how every game begins.'),
+    ({name: points[:1] for name, points in curves(0.0, 0.0, 0.0).items()}, 'healthy', 'there is 1 log entry so')])
+def test_a_short_run_is_judged_by_what_there_is(logs: Curves, state: str, found: str) -> None:
+    verdict = assess(logs, 0.4)
+    assert verdict.state == state and found in verdict.found
+
+
+def critic(logs: Curves) -> Curves:
+    return {f'c_{name.removeprefix("d_")}': points for name, points in logs.items()}
+
+
+def test_a_critic_is_judged_like_a_discriminator() -> None:
+    alone = assess(critic(curves(4.0, -5.0, 5.0)), 0.4)
+    assert alone.state == 'C too strong' and 'C (the critic) leads by 5.0' in alone.found
+    assert alone.advice.startswith('Lower optim_wrapper.critic.optimizer.lr or model.update_threshold')
+    weak = assess(critic(curves(0.1, 0.1, 0.0)), 0.4)
+    assert weak.state == 'C too weak' and 'model.unpaired.losses.adversarial' in weak.advice
+
+
+def test_of_two_judges_the_one_in_trouble_counts() -> None:
+    both = assess(curves(0.6, -0.4, 0.4) | critic(curves(0.1, 0.1, 0.0)), 0.4)
+    assert both.state == 'C too weak' and 'D (the discriminator) leads by 0.4' in both.found
+    assert 'C (the critic)' in both.found
+    assert 'optim_wrapper.critic' in both.advice and 'discriminator' not in both.advice
+
+
+def test_being_right_everywhere_is_no_fault_where_the_lead_is_small() -> None:
+    logs = curves(0.6, -0.4, 0.4) | {'d_accuracy': [(step, 1.0) for step in range(10, 601, 10)]}
+    assert assess(logs, 0.4).state == 'healthy'
+
+
+def test_the_page_states_the_rule_with_its_numbers() -> None:
+    page = (ROOT / 'docs/training.md').read_text(encoding='utf-8')
+    rule = page[page.index('## GAN health'):]
+    for number in (f'beyond {health.SATURATED:g}', f'above {health.STRONG_LEAD:g}', f'below {health.WEAK_LEAD:g}',
+                   f'{health.RARE_UPDATES:.0%} of the', f'fewer than {health.MIN_RECORDS} '):
+        assert number in rule, number
 
 
 def test_advice_reads_the_same_on_a_console_and_on_a_page() -> None:
@@ -67,10 +112,10 @@ def test_advice_reads_the_same_on_a_console_and_on_a_page() -> None:
 def test_the_sentence() -> None:
     logs = curves(0.6, -0.4, 0.4) | {'d_accuracy': [(step, 0.7) for step in range(10, 601, 10)]}
     text = str(assess(logs, 0.4))
-    assert text.startswith('GAN health: healthy. Lately D leads by 0.4')
+    assert text.startswith('GAN health: healthy. Lately D (the discriminator) leads by 0.4')
     assert 'ranks the real clip higher in 70% of places' in text and 'updated in 60% of the iterations' in text
     assert str(Health('x', 'Found.', 'Do.')) == 'GAN health: x. Found. Do.'
 
 
 def test_of_a_work_dir(tmp_path) -> None:
-    assert 'D leads by 0.30' in health_of(make_work_dir(tmp_path)).found
+    assert 'D (the discriminator) leads by 0.30' in health_of(make_work_dir(tmp_path)).found

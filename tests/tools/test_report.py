@@ -29,7 +29,8 @@ def tested(trained: Run, config: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_a_training_ends_with_a_word_on_its_health(trained: Run) -> None:
-    assert 'GAN health: unknown. 4 log entries are too few' in trained.console
+    assert 'GAN health: too early. Lately D (the discriminator) leads by ' in trained.console
+    assert '; there are 4 log entries so far. That is how every game begins.' in trained.console
 
 
 def test_a_test_ends_with_a_report(tested: tuple[Path, str]) -> None:

@@ -366,11 +366,11 @@ function comparisonTable({a, b, rows, left_out}) {
 }
 
 function runCard(run, i) {
-  const level = {healthy: 'good', unknown: 'warn', 'D too strong': 'warn', 'D too weak': 'warn'};
+  const level = state => state === 'healthy' ? 'good' : /^unknown|too /.test(state) ? 'warn' : 'bad';
   return make('div', {class: 'card'},
     make('h3', {}, data.runs.length > 1 ? make('span', {class: 'key', style: `color:var(--c${i % 8})`}) : null, run.name),
     make('dl', {}, run.facts.map(([name, value]) => [make('dt', {}, name), make('dd', {}, value)])),
-    run.health ? make('p', {class: `health ${level[run.health.state] || 'bad'}`},
+    run.health ? make('p', {class: `health ${level(run.health.state)}`},
       make('b', {}, `GAN health: ${run.health.state}`), make('span', {}, `${run.health.found} ${run.health.advice}`)) : null);
 }
 
