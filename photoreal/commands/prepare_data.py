@@ -1,6 +1,7 @@
 """Make a data set of raw footage: frames, recorded maps, modalities computed beforehand.
 
-Sources are video files, folders of pictures, or patterns of both; with --from, roots of data sets in a known layout.
+Sources are video files, folders of pictures, folders of either, or patterns; with --from, roots of data sets in a known
+layout.
 What is whole is left alone: to continue a run that was killed, run it again.
 
 example: python tools/prepare_data.py 'footage/*.mp4' --out data/mine --split train --domain real --cut-scenes
@@ -24,7 +25,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_args() -> argparse.Namespace:
     parser = ToolParser(__doc__)
-    parser.add_argument('sources', nargs='+', metavar='SOURCE', help='a video file, a folder of pictures, or a pattern')
+    parser.add_argument('sources', nargs='+', metavar='SOURCE',
+                        help='a video file, a folder of pictures, a folder of either, or a pattern')
     parser.add_argument('--out', required=True, metavar='ROOT', help='root of the data set')
     parser.add_argument('--split', required=True, choices=['train', 'val'])
     parser.add_argument('--domain', required=True, choices=['real', 'virtual'])

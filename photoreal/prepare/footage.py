@@ -13,7 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.datasets.sources import VIDEO_SUFFIXES, FolderSource, FrameSource, VideoSource, natural_key, size_text
+from photoreal.datasets.sources import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    FolderSource,
+    FrameSource,
+    VideoSource,
+    natural_key,
+    size_text,
+    visible,
+)
 from photoreal.errors import ConfigError, DataError
 
 _SAMPLED = 1 << 16  # bytes
@@ -126,7 +135,8 @@ def find_footage(patterns: Sequence[str]) -> tuple[list[Footage], list[str]]:
     name, folders above are put in front.
 
     Args:
-        patterns: Paths, or patterns with ``*``, ``?``, ``[...]`` and ``**``.
+        patterns: Paths, or patterns with ``*``, ``?``, ``[...]`` and ``**``. A folder that holds video files or folders
+            of pictures, instead of pictures, stands for all of these.
 
     Returns:
         The videos in natural order of their paths, and a sentence for each path that is no source.
@@ -137,7 +147,7 @@ def find_footage(patterns: Sequence[str]) -> tuple[list[Footage], list[str]]:
         if not found:
             faults.append(f'{pattern}: found nothing there; expected a video file, a folder of pictures, or a pattern '
                           "such as 'footage/*.mp4'")
-        paths += [Path(p) for p in sorted(found, key=natural_key)]
+        paths += [path for p in sorted(found, key=natural_key) for path in _films(Path(p))]
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     opened = []
     for path in paths:
@@ -150,6 +160,21 @@ def find_footage(patterns: Sequence[str]) -> tuple[list[Footage], list[str]]:
     names = unique_names([path for path, _ in opened])
     return [Footage(name, path.name, Track(source))
             for name, (path, source) in zip(names, opened, strict=True)], faults
+
+
+def _films(path: Path) -> list[Path]:
+    """What lies in a folder of films; of anything else, the path itself."""
+    entries = visible(path) if path.is_dir() else []
+    if any(_is_picture(entry) for entry in entries):
+        return [path]
+    films = [film for entry in entries for film in (entry, entry / 'frames')
+             if film.is_dir() and any(map(_is_picture, visible(film)))
+             or film.is_file() and film.suffix.lower() in VIDEO_SUFFIXES]
+    return films or [path]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def _open(path: Path) -> FrameSource:

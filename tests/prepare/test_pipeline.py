@@ -41,6 +41,30 @@ class FrameMotion(Modality):
         return x.to(torch.float32) / 65535
 
 
+def test_a_folder_of_films_stands_for_all_of_them(tmp_path):
+    write_video(tmp_path / 'game/one.mkv', pictures(3, 12, 16))
+    write_video(tmp_path / 'game/four.MP4', street(3, 32, 48))
+    write_folder(tmp_path / 'game/three', pictures(2, 12, 16))
+    write_folder(tmp_path / 'game/two/frames', pictures(4, 12, 16))
+    (tmp_path / 'game/notes.txt').touch()
+    (tmp_path / 'game/empty').mkdir()
+    found, faults = find_footage([str(tmp_path / 'game'), str(tmp_path / 'game/one.mkv')])
+    assert {video.name: len(video.frames) for video in found} == {'four': 3, 'one': 3, 'three': 2, 'two': 4}
+    assert len(found) == 4 and not faults
+
+
+def test_a_folder_of_pictures_is_one_video_whatever_lies_beside_them(tmp_path):
+    folder = write_folder(tmp_path / 'shot', pictures(2, 12, 16))
+    write_video(folder / 'making of.mkv', pictures(3, 12, 16))
+    assert [video.name for video in find_footage([str(folder)])[0]] == ['shot']
+
+
+def test_folders_of_nothing_are_named(tmp_path):
+    (tmp_path / 'game/deep').mkdir(parents=True)
+    found, faults = find_footage([str(tmp_path / 'game')])
+    assert not found and 'found no pictures' in faults[0]
+
+
 def test_video_and_folder_become_frames_that_a_data_set_accepts(tmp_path):
     frames = pictures(7, 12, 16)
     video = write_video(tmp_path / 'raw/my clip.mkv', frames)
