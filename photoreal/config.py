@@ -9,6 +9,7 @@ import ast
 import copy
 import difflib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,13 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Load a config file and apply overrides.
 
     Args:
-        path: A Python config.
+        path: A Python config. Modules that lie beside it, or beside one that it inherits, are importable, as are those
+            beside the config that the run in its folder was started with.
         overrides: ``key=value`` with dotted keys, values as Python literals (anything else is a string).
 
     Raises:
-        ConfigError: No such file, it fails to run, an override names an unknown key, or an installed plugin is broken.
+        ConfigError: No such file, it fails to run, overrides name unknown keys (all of them are told), or an installed
+            plugin is broken.
     """
     path = expand_home(Path(path))
     if not path.is_file():
@@ -55,18 +58,28 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     except UnicodeDecodeError as error:
         raise ConfigError(f'{path}, or a config that it inherits, cannot be read as UTF-8 ({error}): save it with that '
                           'encoding') from error
+    except ImportError as error:
+        cause = error
+        while isinstance(cause.__context__, ImportError):  # MMEngine wraps it in its own
+            cause = cause.__context__
+        raise ConfigError(f'{path} cannot be loaded: {cause}; expected modules that lie beside the config, are '
+                          'installed, or are found by PYTHONPATH') from error
     except Exception as error:  # a config is a program: it may raise anything
         raise ConfigError(f'{path} cannot be loaded: {type(error).__name__}: {error}') from error
     load_plugins()
-    apply_overrides(cfg, [parse_override(text) for text in overrides])
+    _override(cfg, overrides)
     expand_home(cfg._cfg_dict)
     return cfg
 
 
 def _read(path: Path) -> Config:
     """A config and what it inherits; variables that it changes reach the inherited components too."""
+    ancestors = _ancestors(path)
+    for folder in _module_folders(path, ancestors):
+        if folder not in sys.path:
+            sys.path.append(folder)  # last, so that it hides nothing
     cfg = Config.fromfile(path, lazy_import=False)
-    for ancestor in _ancestors(path):
+    for ancestor in ancestors:
         for name, before in Config.fromfile(ancestor, lazy_import=False).items():
             if name in cfg and cfg[name] != before:
                 _pass_on(cfg._cfg_dict, name, before, cfg[name])
@@ -81,6 +94,16 @@ def _ancestors(path: Path) -> list[Path]:
             bases = [path.parent / expand_home(base) for base in ([named] if isinstance(named, str) else named)]
             return [*bases, *(ancestor for base in bases for ancestor in _ancestors(base))]
     return []
+
+
+def _module_folders(path: Path, ancestors: Sequence[Path]) -> list[str]:
+    """Where the modules of a config may lie: beside it, and, of the copy that a run keeps, beside the original."""
+    folders = [one.resolve().parent for one in (path, *ancestors)]
+    if (path.parent / 'run.json').is_file():
+        from photoreal.engine.provenance import last_start
+        start = last_start(path.parent) or {}
+        folders.append(Path(start.get('folder') or '', start.get('config') or '').resolve().parent)
+    return [str(folder) for folder in folders if folder.is_dir()]
 
 
 def default_work_dir(path: str | Path) -> str:
@@ -118,6 +141,20 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key.strip(), ast.literal_eval(value.strip())
     except (ValueError, SyntaxError):
         return key.strip(), {'true': True, 'false': False, 'none': None}.get(value.strip().lower(), value.strip())
+
+
+def _override(cfg: Config, texts: Sequence[str]) -> None:
+    """Apply what can be applied; what cannot is told together."""
+    faults = []
+    for text in texts:
+        try:
+            apply_overrides(cfg, [parse_override(text)])
+        except ConfigError as error:
+            faults.append(str(error))
+    if len(faults) == 1:
+        raise ConfigError(faults[0])
+    if faults:
+        raise ConfigError.from_faults(f'{len(faults)} overrides cannot be used:', faults)
 
 
 def apply_overrides(cfg: Config, overrides: Sequence[tuple[str, Any]]) -> None:

@@ -1,13 +1,16 @@
 """Loading configs, overriding keys, and passing variables on."""
 
 import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from photoreal.config import apply_overrides, check_config, load_config, parse_override
+from photoreal.datasets.writers import write_json
 from photoreal.errors import ConfigError
+from photoreal.registry import LOSSES
 from tests import tiny
 
 CONFIGS = sorted(path for path in (tiny.ROOT / 'configs').glob('*.py'))
@@ -122,6 +125,54 @@ def test_parts_of_a_variable_are_not_shared_by_reference(tiny_config: Path) -> N
     cfg = load_config(tiny_config)
     apply_overrides(cfg, [('model.modalities.blur.sigma', 9)])
     assert cfg.train_dataloader.dataset.modalities.blur.sigma != 9
+
+
+def test_all_bad_overrides_are_told_together(tiny_config: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(tiny_config, ['crop_sise=8', 'clip_length=4', 'train_cfg.max_iter=3', 'nothing'])
+    lines = str(error.value).splitlines()
+    assert lines[0] == '3 overrides cannot be used:' and len(lines) == 4
+    assert "'crop_size'" in lines[1] and "'max_iters'" in lines[2] and 'expected key=value' in lines[3]
+
+
+@pytest.fixture
+def own_module(tiny_config: Path) -> Iterator[str]:
+    """A module with a loss beside a config that imports it."""
+    name = 'own_things_of_a_test'
+    (tiny_config.parent / f'{name}.py').write_text(
+        'from photoreal.models.losses import PixelLoss\nfrom photoreal.registry import LOSSES\n\n\n'
+        '@LOSSES.register_module(force=True)\nclass OwnLossOfATest(PixelLoss):\n    pass\n')
+    with tiny_config.open('a') as file:
+        file.write(f"custom_imports = dict(imports=['photoreal.models', '{name}'])\n"
+                   "model.update(losses=dict(pixel=dict(type='OwnLossOfATest'), perceptual=None))\n")
+    before = list(sys.path)
+    yield name
+    sys.path[:] = before
+    sys.modules.pop(name, None)
+    LOSSES.module_dict.pop('OwnLossOfATest', None)
+
+
+def test_a_module_beside_the_config_is_importable(tiny_config: Path, own_module: str) -> None:
+    check_config(load_config(tiny_config))
+    assert own_module in sys.modules and sys.path[-1] == str(tiny_config.parent.resolve())
+
+
+def test_the_copy_in_a_work_dir_finds_it_too(tiny_config: Path, own_module: str) -> None:
+    work_dir = tiny_config.parent / 'elsewhere/run'
+    work_dir.mkdir(parents=True)
+    load_config(tiny_config).dump(work_dir / tiny_config.name)
+    write_json(work_dir / 'run.json', {'starts': [{'folder': str(tiny_config.parent), 'config': tiny_config.name}]})
+    sys.path.remove(str(tiny_config.parent.resolve()))
+    del sys.modules[own_module]
+    check_config(load_config(work_dir / tiny_config.name))
+    assert own_module in sys.modules
+
+
+def test_a_module_that_is_nowhere_is_named(tiny_config: Path) -> None:
+    with tiny_config.open('a') as file:
+        file.write("custom_imports = dict(imports=['nowhere_to_be_found'])\n")
+    with pytest.raises(ConfigError, match="No module named 'nowhere_to_be_found'; expected modules that lie beside"):
+        load_config(tiny_config)
 
 
 @pytest.mark.parametrize('override_in', ['child', 'grandchild', 'both'])
