@@ -89,10 +89,13 @@ def waiting(frames: np.ndarray) -> int:
 def test_a_disk_fills_at_any_moment(tmp_path, tiny_bundle):
     """Files cannot become larger than a limit, which is as a full disk; all that was written before stays."""
     rng, noise = random.Random(0), np.random.default_rng(0)
-    limits = [rng.randrange(20_000, 1_500_000) for _ in range(MOMENTS - 1)]
     frames = noise.integers(0, 256, (COUNT // 2, 48, 64, 3), dtype=np.uint8)
-    for moment, limit in enumerate(limits):
-        out = tmp_path / f'{moment}.mp4'
+    process = start(tiny_bundle, tmp_path / 'whole.mp4')
+    feed(process, frames, lambda given: False)
+    process.communicate(timeout=120)
+    whole = (tmp_path / 'whole.mp4').stat().st_size
+    for moment in range(MOMENTS - 1):
+        out, limit = tmp_path / f'{moment}.mp4', rng.randrange(whole // 10, whole * 9 // 10)
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
