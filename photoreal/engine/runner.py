@@ -49,6 +49,7 @@ from photoreal.engine.resume import (
 from photoreal.engine.summary import by_video, summary
 from photoreal.engine.workers import workers_explained
 from photoreal.errors import CheckpointError, Interrupted
+from photoreal.modalities.labels import class_names
 from photoreal.storage import exists, is_url
 from photoreal.validation import domains_of, runner_arguments
 
@@ -374,7 +375,9 @@ def _test(cfg: Config, ready: _Ready, out_dir: str | Path) -> dict[str, Any]:
         writer.abort(error)
         raise
     metrics = runner.test_evaluator.metrics
-    report = summary(metrics, mean) | {'checkpoint': cfg.load_from, 'config': str(cfg.filename)}
+    preprocessor = getattr(runner.model, 'module', runner.model).data_preprocessor
+    report = summary(metrics, mean) | {'checkpoint': cfg.load_from, 'config': str(cfg.filename),
+                                       'class_names': class_names(getattr(preprocessor, 'classes', 0))}
     if is_main_process():
         write_json(Path(out_dir) / 'frames.json', by_video(metrics, 'per_frame'))
         write_json(Path(out_dir) / 'metrics.json', report)

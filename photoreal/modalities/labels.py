@@ -22,9 +22,16 @@ PALETTES = {
         (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
     ),
 }
+_CITYSCAPES = ('road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign', 'vegetation',
+               'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle')
 _MOST_NAMED = 8
 
 Colour = Sequence[int]
+
+
+def class_names(count: int) -> list[str]:
+    """What classes are called: 19 are taken for those of Cityscapes, in the order of their trainIds; else nothing."""
+    return list(_CITYSCAPES) if count == len(_CITYSCAPES) else []
 
 
 @MODALITIES.register_module()

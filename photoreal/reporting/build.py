@@ -16,7 +16,7 @@ from photoreal.reporting.compare import compare
 from photoreal.reporting.configs import differences
 from photoreal.reporting.health import assess, update_threshold
 from photoreal.reporting.media import Strips, encode_player, encode_still
-from photoreal.reporting.names import CLASS, of_prediction, of_prefix, without_prefix
+from photoreal.reporting.names import CLASS, of_prediction, of_prefix, title_of, without_prefix
 from photoreal.reporting.runs import Evaluation, Run, read_run
 from photoreal.webpage import assemble
 
@@ -149,7 +149,9 @@ def _tables(runs: Sequence[Run]) -> list[dict[str, Any]]:
         neutral = frozenset().union(*(test.neutral for _, test in tests))
         better = {name: None if name in neutral else 'more' if name in higher else 'less' for name in names}
         _add_ranks(rows, better)
-        tables.append({'domain': domain, 'columns': [{'name': name, 'better': better[name], 'detail': CLASS in name}
+        class_names = next((test.class_names for _, test in tests if test.class_names), ())
+        tables.append({'domain': domain, 'columns': [{'name': name, 'title': title_of(name, class_names),
+                                                      'better': better[name], 'detail': CLASS in name}
                                                      for name in names],
                        'means': [row for row in means if row['values']],
                        'rows': sorted(rows, key=lambda row: -row['badness'])})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from photoreal.reporting.health import update_threshold
-from photoreal.reporting.names import CLASS, INPUT, without_input
+from photoreal.reporting.names import CLASS, INPUT, class_of, without_input
 from photoreal.reporting.runs import Curves, Run
 
 MAX_POINTS = 600
@@ -44,17 +44,22 @@ def validation_charts(runs: Sequence[Run]) -> list[Chart]:
             for name, value in entry.items():
                 if name != 'iter':
                     curves.setdefault(run.name, {}).setdefault(name, []).append((int(entry['iter']), value))
-    return _beside_input(curves, 'iteration', dots=True)
+    return _beside_input(curves, 'iteration', _class_names(runs), dots=True)
 
 
 def frame_charts(video: str, runs: Sequence[Run]) -> list[Chart]:
     """Each metric over the frames of a video."""
     frames = {run.name: {name: list(enumerate(values)) for name, values in run.test.frames[video].items()}
               for run in runs if run.test and video in run.test.frames}
-    return _beside_input(frames, 'frame')
+    return _beside_input(frames, 'frame', _class_names(runs))
 
 
-def _beside_input(runs: dict[str, dict[str, Points]], across: str, dots: bool = False) -> list[Chart]:
+def _class_names(runs: Sequence[Run]) -> Sequence[str]:
+    return next((run.test.class_names for run in runs if run.test and run.test.class_names), ())
+
+
+def _beside_input(runs: dict[str, dict[str, Points]], across: str, class_names: Sequence[str],
+                  dots: bool = False) -> list[Chart]:
     """A chart a metric: every run's, and that of the input. The classes of one run share a chart."""
     names = list(dict.fromkeys(name for points in runs.values() for name in points))
     charts = []
@@ -70,7 +75,7 @@ def _beside_input(runs: dict[str, dict[str, Points]], across: str, dots: bool = 
         for base in dict.fromkeys(name.split(CLASS)[0] for name in names if CLASS in name):
             classes = [name for name in names if name.startswith(base + CLASS)]
             charts.append(_chart(f'{base}, by class', across,
-                                 [_series(f'class {name.split(CLASS)[1]}', points[name], color, dots=dots)
+                                 [_series(class_of(name, class_names), points[name], color, dots=dots)
                                   for color, name in enumerate(classes)]))
     return charts
 

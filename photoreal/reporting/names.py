@@ -4,6 +4,7 @@ What is measured of single videos and frames is called ``<name>``, or ``<prefix>
 its own; the prefix of the others is the domain of the video.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 INPUT = '_input'  # measures the untouched input, which bounds what a prediction is compared with
@@ -13,6 +14,18 @@ CLASS = '_class_'  # measures one class of the label map
 def of_prediction(name: str) -> bool:
     """Whether a metric judges the prediction as a whole."""
     return not name.endswith(INPUT) and CLASS not in name
+
+
+def class_of(name: str, class_names: Sequence[str]) -> str:
+    """What the class is called that a metric measures: ``car`` for ``flicker_class_13``, or ``class 13``."""
+    number = name.split(CLASS)[1]
+    known = number.isdecimal() and int(number) < len(class_names)
+    return class_names[int(number)] if known else f'class {number}'
+
+
+def title_of(name: str, class_names: Sequence[str]) -> str:
+    """A metric's name for people: ``flicker: car`` for ``flicker_class_13``."""
+    return f'{name.split(CLASS)[0]}: {class_of(name, class_names)}' if CLASS in name else name
 
 
 def without_input(names: list[str]) -> list[str]:

@@ -42,6 +42,7 @@ class Evaluation:
         higher_is_better: The metrics of which more is better, without prefix; of all others less is,
         neutral: but of these, of which neither is.
         checkpoint: The weights that were tested, as the command named them.
+        class_names: Of the classes of label maps, by number; empty where they are not known.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Evaluation:
     higher_is_better: frozenset[str]
     neutral: frozenset[str]
     checkpoint: str
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass
@@ -122,7 +124,8 @@ def read_test(folder: Path) -> Evaluation:
                         'tools/test.py writes; run the test again')
     frames = read_json(folder / 'frames.json', dict)
     return Evaluation(folder, report['mean'], report['videos'], frames, frozenset(report['higher_is_better']),
-                      frozenset(report.get('neutral', ())), report['checkpoint'])
+                      frozenset(report.get('neutral', ())), report['checkpoint'],
+                      tuple(report.get('class_names', ())))
 
 
 def read_json(path: Path, kind: type) -> Any:

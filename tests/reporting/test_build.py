@@ -190,7 +190,7 @@ def test_a_prefix_keeps_its_values_of_each_video(tmp_path: Path) -> None:
     data = data_of(build_report([folder], tmp_path / 'report.html'))
     plain, own = data['domains']
     assert [column['name'] for column in plain['columns']] == ['warp_error', 'warp_error_input']
-    assert own['columns'] == [{'name': 'psnr', 'better': 'more', 'detail': False}]
+    assert own['columns'] == [{'name': 'psnr', 'title': 'psnr', 'better': 'more', 'detail': False}]
     assert [(row['video'], row['values']) for row in own['rows']] == [
         ('virtual/a', {'psnr': 20.0}), ('virtual/b', {'psnr': 30.0})]
     assert own['means'][0]['video'] == 'all videos'

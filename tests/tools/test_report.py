@@ -41,6 +41,18 @@ def test_a_test_ends_with_a_report(tested: tuple[Path, str]) -> None:
     assert page.count('id="video-') == 2 and 'Losses of the generator' in page
 
 
+@pytest.mark.slow
+def test_a_report_calls_classes_by_their_names(tiny_config: Path, tmp_path: Path) -> None:
+    with tiny_config.open('a') as file:
+        file.write("modalities['segmentation']['num_classes'] = 19\ntrain_cfg['max_iters'] = 1\n")
+    assert tiny.run('train', tiny_config, '--work-dir', tmp_path / 'run').code == 0
+    ended = tiny.run('test', tiny_config, '--checkpoint', tmp_path / 'run', '--out', tmp_path / 'test')
+    assert ended.code == 0, ended.err
+    page = (tmp_path / 'test/report.html').read_text('utf-8')
+    assert '"flicker: sidewalk"' in page and '"sidewalk"' in page
+    assert 'class 1' not in page and 'flicker_class_' not in ended.out
+
+
 def test_every_frame_has_a_number(tested: tuple[Path, str]) -> None:
     out, _ = tested
     frames, report = (json.loads((out / name).read_text()) for name in ('frames.json', 'metrics.json'))

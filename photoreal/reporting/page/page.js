@@ -333,15 +333,15 @@ function sortable(table, columns) {
     several ? make('td', {class: 'text'}, row.run) : null,
     columns.map(({name}) => make('td', {class: !mean && isWorst(row, name) ? 'worst' : null}, format(row.values[name]))));
   const fill = rows => body.replaceChildren(...table.means.map(row => line(row, true)), ...rows.map(row => line(row, false)));
-  const heads = columns.map(({name, better}) => {
+  const heads = columns.map(({name, title, better}) => {
     const note = better ? `${better} is better` : name.endsWith('_input') ? 'input' : '';
-    const head = make('th', {}, make('button', {type: 'button', title: `sort by ${name}`, onclick: () => {
+    const head = make('th', {}, make('button', {type: 'button', title: `sort by ${title}`, onclick: () => {
       const down = head.getAttribute('aria-sort') !== 'descending';
       heads.forEach(other => other.removeAttribute('aria-sort'));
       head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
       const value = row => isNumber(row.values[name]) ? row.values[name] : -Infinity;
       fill([...table.rows].sort((a, b) => (down ? 1 : -1) * (value(b) - value(a))));
-    }}, name), make('div', {class: 'small note'}, note));
+    }}, title), make('div', {class: 'small note'}, note));
     return head;
   });
   fill(table.rows);
