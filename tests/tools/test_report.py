@@ -38,7 +38,7 @@ def test_a_test_ends_with_a_report(tested: tuple[Path, str]) -> None:
     assert f'report: {out / "report.html"}' in console
     page = (out / 'report.html').read_text('utf-8')
     assert 'virtual/game' in page and 'real/lane' in page
-    assert page.count('id="video-') == 2 and 'Losses of the generator' in page
+    assert page.count('id="media-') == 2 and 'Losses of the generator' in page
 
 
 @pytest.mark.slow
