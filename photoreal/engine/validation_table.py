@@ -64,14 +64,16 @@ class ValidationTable(NamedTuple):
         """Print the table to a terminal, the standard output."""
         from rich.console import Console
         from rich.table import Table
-        table = Table(title=title, title_justify='left')
+        table = Table()
         table.add_column('')
         for column in self.columns:
             table.add_column(column, justify='right')
         table.add_column('better')
         for row in self.rows:
             table.add_row(row.name, *row.cells, row.better)
-        Console().print(table)
+        console = Console()
+        console.print(title, markup=False, highlight=False)
+        console.print(table)
 
     @property
     def has_input(self) -> bool:
