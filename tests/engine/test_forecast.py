@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+import torch
 
 from photoreal.config import load_config
 from photoreal.engine.forecast import Trial, describe_forecast
@@ -24,8 +25,10 @@ def test_comes_before_the_first_iteration_and_changes_nothing(trained: Run, tmp_
     found = FORECAST.search(ended.out)
     assert found and found[2] == '4' and found.end() < ended.out.index('Iter(train) [1/4]')
     assert 'forecast: ' in next((tmp_path / 'run').glob('*/*.log')).read_text()
-    history = [(folder / 'metrics.json').read_text() for folder in (trained.work_dir, tmp_path / 'run')]
-    assert history[0] == history[1]
+    without, with_it = (torch.load(folder / 'latest.pth', weights_only=True)
+                        for folder in (trained.work_dir, tmp_path / 'run'))
+    for part in ('state_dict', 'optimizer', 'random_states'):
+        assert tiny.equal(without[part], with_it[part]), part
 
 
 def test_a_dry_run_has_it_too(trained: Run) -> None:
