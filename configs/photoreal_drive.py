@@ -16,7 +16,7 @@ clip_length = 2  # frames of a training clip
 crop_size = 128  # pixels of a side
 batch_size = 2  # real clips, and as many virtual ones
 width = 32  # channels of the generator
-max_iters = 2000  # iterations
+max_iters = 1500  # iterations
 image = 'smooth'
 modalities = dict(
     _delete_=True,
@@ -55,6 +55,6 @@ model = dict(
     ema_momentum=0.005)
 train_dataloader = dict(batch_size=batch_size, dataset=dict(strides=(1,), still_prob=0.0))
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-3, betas=(0.5, 0.99)), clip_grad=dict(max_norm=1.0)))
-param_scheduler = [dict(type='CosineAnnealingLR', by_epoch=False, T_max=max_iters, eta_min=2e-5)]
+param_scheduler = [dict(type='CosineAnnealingLR', by_epoch=False, eta_min=2e-5)]  # over the whole run
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(checkpoint=dict(interval=500, save_best=None))

@@ -10,6 +10,7 @@ Legend: N batch, H height, W width.
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
+from photoreal.registry import suggest
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 TILE = 512  # side of the noise, of which each frame gets another part
@@ -89,6 +91,24 @@ class CameraSettings:
         except (ValueError, TypeError) as error:
             raise ConfigError(f"camera '{path}' cannot be read ({error}): expected a JSON object of "
                               f'{", ".join(field.name for field in fields(cls))}') from error
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, float]:
+    """``['bloom=0.1']`` -> ``{'bloom': 0.1}``.
+
+    Raises:
+        ConfigError: One is not of that form, or names no setting.
+    """
+    names, found = [field.name for field in fields(CameraSettings)], {}
+    for text in texts:
+        name, _, value = text.partition('=')
+        if name not in names:
+            raise ConfigError(f"camera setting '{text}' is unknown{suggest(name, names)}")
+        try:
+            found[name] = float(value)
+        except ValueError as error:
+            raise ConfigError(f"camera setting '{text}': expected a number, such as {name}=0.1") from error
+    return found
 
 
 class Camera(nn.Module):

@@ -1,9 +1,9 @@
 """Fit a camera: how blurred, how noisy and how grainy footage is, as a file that `photoreal infer --camera` applies.
 
-Vignette, bloom and chromatic aberration cannot be told from a scene's own light yet: they are given by hand.
+Vignette, bloom and chromatic aberration cannot be told from a scene's own light yet: set them by hand.
 
 example: python tools/fit_camera.py dashcam.mp4 --out camera.json
-example: python tools/fit_camera.py data/drive/train/real/urban/frames --vignette 0.15 --bloom 0.1 --out camera.json
+example: python tools/fit_camera.py data/drive/train/real/urban/frames --out camera.json --set vignette=0.15 bloom=0.1
 """
 
 import argparse
@@ -18,12 +18,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', default='camera.json', metavar='JSON', help='where it goes (default: %(default)s)')
     parser.add_argument('--frames', type=int, default=48, metavar='N', help='frames that are looked at, spread over '
                         'the footage (default: %(default)s)')
-    parser.add_argument('--vignette', type=float, default=0.0, metavar='SHARE', help='of the light that the corners '
-                        'lack (default: %(default)s)')
-    parser.add_argument('--bloom', type=float, default=0.0, metavar='SHARE', help='of the light of highlights that '
-                        'is scattered around them (default: %(default)s)')
-    parser.add_argument('--aberration', type=float, default=0.0, metavar='SHARE', help='by which the red picture is '
-                        'larger than the green one (default: %(default)s)')
+    parser.add_argument('--set', nargs='+', default=[], metavar='KEY=VALUE', help='settings by hand: vignette, bloom '
+                        'and aberration, which are not fitted, or others in place of what was found')
     args = parser.parse_args()
     if args.frames < 2:
         parser.error('--frames must be 2 or more')
@@ -33,11 +29,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from photoreal.camera import fit_camera
+    from photoreal.camera.camera import parse_settings
     from photoreal.camera.summary import summarise
     from photoreal.look import samples
+    by_hand = parse_settings(args.set)
     footage = samples.from_paths(args.footage, args.frames)
     fit = fit_camera(footage.frames)
-    settings = replace(fit.settings, vignette=args.vignette, bloom=args.bloom, aberration=args.aberration)
+    settings = replace(fit.settings, **by_hand)
     settings.save(args.out)
     height = footage.frames[0].shape[0]
     print(f'fitted to {fit.frames} frames {height} pixels high')

@@ -24,10 +24,10 @@ def footage(tmp_path: Path) -> Path:
 
 
 def test_footage_gives_a_camera(footage: Path, tmp_path: Path) -> None:
-    ended = tiny.run('fit_camera', footage, '--out', tmp_path / 'a.json', '--vignette', '0.1')
+    ended = tiny.run('fit_camera', footage, '--out', tmp_path / 'a.json', '--set', 'vignette=0.1', 'shot=0')
     assert ended.code == 0, ended.err
     camera = CameraSettings.load(tmp_path / 'a.json')
-    assert camera.vignette == 0.1 and camera.noise == pytest.approx(0.02, abs=0.004)
+    assert camera.vignette == 0.1 and camera.shot == 0 and camera.noise == pytest.approx(0.02, abs=0.004)
     assert f'fitted to 12 frames {HEIGHT} pixels high' in ended.out
     shown = 255 * camera.noise
     assert re.search(rf'noise +{shown:.1f} / ', ended.out) and re.search(r'blur +0\.\d\d ± 0\.\d\d  pixels', ended.out)
@@ -61,6 +61,8 @@ def test_predictions_go_through_the_camera_last(tiny_data: Path, tmp_path: Path)
 @pytest.mark.parametrize('tool, arguments, message', [
     ('fit_camera', ['{tmp}/nothing.mp4'], 'nothing.mp4'),
     ('fit_camera', ['{tmp}', '--frames', '1'], '--frames must be 2 or more'),
+    ('fit_camera', ['{tmp}', '--set', 'vignete=1'], "camera setting 'vignete=1' is unknown; did you mean 'vignette'"),
+    ('fit_camera', ['{tmp}', '--set', 'bloom=x'], "camera setting 'bloom=x': expected a number"),
     ('infer', ['{tmp}/a.safetensors', '{tmp}', '--out', '{tmp}/o', '--camera', '{tmp}/b'], "b' does not exist"),
     ('export', ['a', '--to', 'onnx', '--out', 'a.onnx', '--camera', 'a.json'], '--look and --camera are for bundles')])
 def test_wrong_use(tool: str, arguments: list[str], message: str, tiny_data: Path, tmp_path: Path) -> None:
