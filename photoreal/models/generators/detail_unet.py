@@ -20,11 +20,13 @@ from photoreal.errors import ConfigError
 from photoreal.models.generators.base import Generator, State
 from photoreal.models.layers import ResidualBlock, backward_warp, conv3x3, wide, zero_init
 from photoreal.models.moving_noise import MovingNoise
+from photoreal.models.pairs import LUMA
 from photoreal.models.residual import BINOMIAL, BoundedResidual
 from photoreal.registry import GENERATORS
 from photoreal.structures import GeneratorOutput
 
 FAINT = 0.12  # strength of each band at the start, before it is bounded
+BRIGHT = (0.4, 0.65)  # brightness from which texture fades, and where none is left
 MARGIN = 2  # places of the coarsest map that frames are padded by
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
@@ -91,6 +93,7 @@ class DetailUNet(Generator):
         noise, after = self.noise(state, flow, trust)
         detail, *strengths = self._see(padded).split(3, dim=1)
         texture = sum(strength * band for strength, band in zip(strengths, noise.to(padded.dtype).split(1, dim=1)))
+        texture = texture * self._shade(image)
         pred = image + self.residual(detail + texture)
         # The state keeps the padding: so it needs none when it comes back.
         return pred[..., :condition.shape[-2], :condition.shape[-1]], {'image': image, **after}
@@ -117,6 +120,13 @@ class DetailUNet(Generator):
             return None
         first, unit = self.motion
         return condition[:, first:first + 2] * unit
+
+    @staticmethod
+    def _shade(image: Tensor) -> Tensor:
+        """(N, 1, H', W') in [0, 1]: 0 where a frame is bright. Skies and pale paint in the sun are smooth, and whatever
+        lies on them is seen at once."""
+        luma = (image * image.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+        return ((BRIGHT[1] - luma) / (BRIGHT[1] - BRIGHT[0])).clamp(0, 1)
 
     def _see(self, padded: Tensor) -> Tensor:
         """Detail, and strengths of the bands, (N, 3 + 3 * B, H', W') for a condition (N, C, H', W')."""

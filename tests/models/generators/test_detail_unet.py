@@ -41,6 +41,14 @@ def test_change_is_bounded_whatever_the_weights():
     assert 0.1 < change.abs().max() < 0.2 + 0.05 * 1.772 + 1e-4
 
 
+def test_bright_places_stay_smooth():
+    net, condition = small(skip=(1, 4)), torch.full((1, 2, 5, 32, 64), 0.2)
+    condition[..., 32:] = 0.8
+    with torch.no_grad():
+        change = net(condition).pred - condition[:, :, 1:4]
+    assert change[..., :24].std() > 0.01 and change[..., 40:].abs().max() < 1e-6
+
+
 def test_no_mesh_of_folded_pixels():
     net, condition = small(skip=(1, 4)), torch.full((1, 1, 5, 32, 32), 0.5)
     randomize(net)
