@@ -9,6 +9,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
+import photoreal.datasets.forking  # noqa: F401  whoever reads video forks so
 from photoreal.datasets.audio import LiveAudio
 from photoreal.datasets.deinterlacing import FILTER, check_filter, deinterlaced
 from photoreal.datasets.geometry import Geometry, angle_of, orientation_of

@@ -27,7 +27,7 @@ from photoreal.structures import GeneratorOutput
 
 FAINT = 0.12  # strength of each band at the start, before it is bounded
 BRIGHT = (0.4, 0.65)  # brightness from which texture fades, and where none is left
-MARGIN = 2  # places of the coarsest map that frames are padded by
+MARGIN = 5  # places of the coarsest map that frames are padded by: less shows as a band along the edge
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
 
