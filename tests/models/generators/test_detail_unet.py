@@ -5,7 +5,7 @@ import torch
 
 from photoreal.errors import ConfigError
 from photoreal.models.generators import DetailUNet
-from photoreal.models.generators.detail_unet import FAINT
+from photoreal.models.generators.detail_unet import FAINT, MARGIN
 from photoreal.models.preprocessor import ClipPreprocessor
 from photoreal.testing.generator import GeneratorContract
 from photoreal.testing.networks import moving_clip, randomize
@@ -52,7 +52,7 @@ def test_bright_places_stay_smooth():
 def test_no_mesh_of_folded_pixels():
     net, condition = small(skip=(1, 4)), torch.full((1, 1, 5, 32, 32), 0.5)
     randomize(net)
-    x = torch.zeros(1, 4, 24, 24)  # 16 and a margin
+    x = torch.zeros(1, 4, 16 + 4 * MARGIN, 16 + 4 * MARGIN)
     x[..., ::2, ::2] = x[..., 1::2, 1::2] = 1  # what alternates from one folded pixel to the next
     net.fine = torch.nn.Sequential(Give(x))
     net.noise.tile.zero_()
