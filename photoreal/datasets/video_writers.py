@@ -74,6 +74,7 @@ class Encoder(ABC):
         self._begun = self._broken = False  # nothing may be muxed after a fault: FFmpeg might crash
         self._size: tuple[int, int] | None = None
         self._end = 0  # of the last frame, in units of the presentation
+        self._first: tuple[int, int] | None = None  # when the first packet is shown, and when it is decoded
         self._error: BaseException | None = None  # that ended the writing early
 
     @abstractmethod
@@ -173,6 +174,7 @@ class Encoder(ABC):
         """Write packets of the video, and before each the sound up to there."""
         for packet in packets:
             if packet.dts is not None:
+                self._first = self._first or (packet.pts, packet.dts)
                 self._copy_audio(packet.dts * packet.time_base + self._origin)
             self._put(packet)
         self._flush()
@@ -216,14 +218,23 @@ class Encoder(ABC):
         if self._broken:
             return
         packets = self._stream.encode(None)
-        if packets:  # MP4 knows only how long the packet lasts that is decoded last, which need not be the last frame
-            end = round((self._end * self.presentation.unit - self._origin) / packets[-1].time_base)
-            packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
+        if packets and packets[-1].dts is not None:
+            packets[-1].duration = self._rest(packets[0], packets[-1])
         self._mux(packets)
         self._copy_audio(None if kind is None else self._end * self.presentation.unit)
         for track in self._tracks.values():
             for packet in track.rest():
                 self._put(packet)
+
+
+    def _rest(self, first: av.Packet, last: av.Packet) -> int:
+        """How long the packet must last that is decoded last, so that the video ends with its last frame.
+
+        MP4 knows no other duration of the last frame: it adds up the distances of decoding times.
+        """
+        pts, dts = self._first or (first.pts, first.dts)
+        end = round((self._end * self.presentation.unit - self._origin) / last.time_base)
+        return max(1, (end - pts) - (last.dts - dts))
 
 
 class VideoWriter(Encoder):
