@@ -30,7 +30,7 @@ def test_test_needs_no_optimizer_and_no_training_data(tiny_config: Path) -> None
     ('optim_wrapper.generator.optimizer.lr=-1', 'optim_wrapper cannot be built: ValueError: Invalid learning rate'),
     ('param_scheduler.0.end=-1', 'param_scheduler cannot be built: ValueError'),
     ('train_dataloader.batch_size=0', 'train_dataloader cannot be built: ValueError: batch_size'),
-    ('default_hooks.logger.out_suffix=3', 'default_hooks.logger cannot be built: TypeError')])
+    ('default_hooks.logger.interval=[3]', 'default_hooks.logger cannot be built: TypeError')])
 def test_what_a_constructor_refuses_is_named(tiny_config: Path, override: str, key: str) -> None:
     with pytest.raises(ConfigError) as error:
         build_parts(load_config(tiny_config, [override]), ('train',))

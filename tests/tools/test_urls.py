@@ -90,7 +90,6 @@ def test_checking_data(url: str, trained: Run) -> None:
 
 @pytest.mark.parametrize(('option', 'expected'), [
     ('load_from={url}/none.pth', 'error: {url}/none.pth: found nothing there'),
-    ('load_from={url}/model.safetensors', 'error: {url}/model.safetensors: '),
     ('data_root={url}/none', 'error: {url}/none: found nothing there'),
     ('data_root=gs://bucket/drive', 'gs:// needs a package that is not installed: pip install gcsfs'),
     ('work_dir={url}/run', "work_dir='{url}/run': found a URL, and a run writes to a disk"),

@@ -105,8 +105,7 @@ class DetailUNet(Generator):
         return wide(self._motion(condition[:, 1:].flatten(0, 1))).view(n, t - 1, 2, height, width)
 
     def condition_inputs(self, channels: int) -> dict[str, list[int]]:
-        seen = [*range(channels), *[-1] * self.noise.channels]
-        return {'encode.0.weight': [channel for channel in seen for _ in range(self.fold**2)]}
+        return {'encode.0.weight': [channel for channel in range(channels) for _ in range(self.fold**2)]}
 
     def _pad(self, x: Tensor) -> Tensor:
         """Repeat the edges at the bottom and on the right until the sizes of all nets come out even."""
