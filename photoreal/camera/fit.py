@@ -52,7 +52,7 @@ def fit_camera(frames: Iterable[np.ndarray]) -> CameraFit:
         frames: (H, W, 3) uint8 RGB, of one size; some dozens, spread over the footage.
 
     Raises:
-        DataError: There are fewer than two frames, or they are smaller than 64 pixels a side.
+        DataError: There are fewer than two frames, or they are smaller than 32 pixels a side.
     """
     observations = [_observe(frame) for frame in frames]
     if len(observations) < 2:
@@ -80,8 +80,8 @@ class _Observation:
 
 def _observe(frame: np.ndarray) -> _Observation:
     height, width = frame.shape[:2]
-    if min(height, width) < 8 * BLOCK:
-        raise DataError(f'a frame of {width}x{height} pixels: a camera is fitted to 64 pixels a side or more')
+    if min(height, width) < 4 * BLOCK:
+        raise DataError(f'a frame of {width}x{height} pixels: a camera is fitted to 32 pixels a side or more')
     luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float64) / 255
     edges = np.concatenate([_edges_along_rows(luma), _edges_along_rows(luma.T)])
     return _Observation(height, *_blocks(luma), edges)

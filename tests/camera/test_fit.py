@@ -51,7 +51,7 @@ def test_errors_shrink_with_footage():
 
 
 @pytest.mark.parametrize('frames, message', [
-    ([], 'two frames or more; found 0'), ([np.zeros((32, 64, 3), np.uint8)] * 2, '64x32 pixels'),
+    ([], 'two frames or more; found 0'), ([np.zeros((24, 64, 3), np.uint8)] * 2, '64x24 pixels'),
     ([np.zeros((64, 64, 3), np.uint8), np.zeros((96, 64, 3), np.uint8)], r'one size; found heights \[64, 96\]')])
 def test_footage_that_is_none(frames, message):
     with pytest.raises(DataError, match=message):

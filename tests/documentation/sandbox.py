@@ -62,8 +62,9 @@ class Sandbox:
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.folder, self.data = folder, data
-        for name in ('sample', 'mine'):
+        for name in ('sample', 'mine', 'drive'):
             shutil.copytree(data, folder / 'data' / name)
+        shutil.copytree(data / 'val/virtual', folder / 'data/drive/train/virtual')  # what recipes learn from
         for config in (tiny.ROOT / 'configs').glob('*.py'):
             self._write_config(config)
         self.trained: dict[str, Path] = {}
@@ -116,7 +117,7 @@ class Sandbox:
             ended = tiny.run('export', config, '--checkpoint', self._train(config), '--out', path)
             assert ended.code == 0, ended.err
         elif path.suffix == '.json':
-            write_json(path, VOTE)
+            write_json(path, {'noise': 0.005} if path.stem == 'camera' else VOTE)
         elif path.suffix == '.lmdb':
             pack(self.data, path)
         elif path.suffix == '.py':
@@ -155,6 +156,10 @@ class Sandbox:
         path = path or self.folder / 'configs' / config.name
         cfg = load_config(config)
         losses = ', losses=dict(perceptual=None)' if 'perceptual' in cfg.model.losses else ''
+        if 'structure' in ((cfg.unpaired or {}).get('losses') or {}) and cfg.unpaired.get('crop_size', 0) > 32:
+            unpaired = 'unpaired = dict(crop_size=32, losses=dict(structure=None))  # frames are small\n'
+        else:
+            unpaired = ''
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(CONFIG.format(base=str(config), losses=losses,
+        path.write_text(unpaired + CONFIG.format(base=str(config), losses=losses,
                                       generator=SMALL.get(cfg.model.generator.type, dict())))
