@@ -31,8 +31,17 @@ def workers_explained(phases: Sequence[str]) -> Iterator[None]:
         reason = _reason(error)
         if reason is None:
             raise
+        _lay_to_rest(error)
         without = ' '.join(f'{phase}_dataloader.num_workers=0' for phase in phases)
         raise DataError(f'{reason}, or load in the main process: --cfg-options {without}') from error
+
+
+def _lay_to_rest(error: Exception) -> None:
+    """Have a half-made iterator of PyTorch's go without a traceback: its destructor counts on all of it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        unfinished = frame.f_locals.get('self')
+        if type(unfinished).__name__ == '_MultiProcessingDataLoaderIter' and not hasattr(unfinished, '_shutdown'):
+            unfinished._shutdown = True
 
 
 def _reason(error: RuntimeError | OSError) -> str | None:
