@@ -9,6 +9,7 @@ Wasserstein distance (Heitz et al., "A Sliced Wasserstein Loss for Neural Textur
 Legend: n crops, t frames of a crop, p its side, c channels, h and w size of a feature map, L places, D directions.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -64,9 +65,9 @@ class SlicedLoss(Loss):
         terms = [self._distance(*maps, pairs, rng) for maps in self._views(fake.flatten(0, 1), real.flatten(0, 1))]
         return self.weight * torch.stack(terms).mean()
 
+    @abstractmethod
     def _views(self, fake: Tensor, real: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Maps (n*t, c, h, w) of crops (n*t, 3, p, p) and of their partners, which are compared."""
-        raise NotImplementedError
 
     @torch.autocast('cpu', enabled=False)
     @torch.autocast('cuda', enabled=False)
