@@ -132,7 +132,7 @@ def test_interrupted_while_modalities_got_their_names(tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupt_by_hand_can_be_continued(tmp_path):
-    sources = [write_folder(tmp_path / 'a', street_frames(np.random.default_rng(0), 130, 240, 320))]
+    sources = [write_folder(tmp_path / 'a', street_frames(np.random.default_rng(0), 520, 240, 320))]
     process = start(sources, tmp_path / 'out', '--workers', '1')
     while not list((tmp_path / 'out').rglob('*.png')):
         assert process.poll() is None
