@@ -45,6 +45,7 @@ sample: $(VENV)/.installed  ## Make what is missing of the sample in data/sample
 	@$(PY) tools/make_sample.py --out data/sample
 
 docs: $(VENV)/.tests  ## Build the documentation in site/
+	@$(PY) -m docs._generate
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo 'Documentation: site/index.html'
 

@@ -29,7 +29,7 @@ HEAD = '| key | type | default | meaning | example |\n|---|---|---|---|---|\n'
 def reference(page: str) -> str:
     """A page of the reference: each plugin of its families with all arguments."""
     title, families = PAGES[page]
-    parts = [f'# {title}', 'Made from the signatures and docstrings of the code when this documentation is built. '
+    parts = [f'# {title}', 'Made from the signatures and docstrings of the code. '
              '`python tools/list_plugins.py` lists the plugins that are installed on your machine, with your own.']
     for family in families or _other_families():
         parts += [_component_section(component, family) for component in components().get(family, ())]
@@ -43,7 +43,8 @@ def _other_families() -> list[str]:
 def _component_section(component: Component, family: str) -> str:
     parts = [f'## {component.name}', _markdown(component.summary), _markdown(component.details)]
     if component.name in pictures():
-        parts.append(f'![A rendered frame, and what the network sees of it](../images/modalities/{component.name}.png)')
+        picture = f'../images/modalities/{component.name}.webp'
+        parts.append(f'![A rendered frame, and what the network sees of it]({picture})')
     if component.arguments or family not in ('converter', 'feature_extractor'):
         parts.append(f'```python\n{_usage(component)}\n```')
     if component.arguments:
@@ -277,6 +278,3 @@ def _at(cfg: dict, key: str) -> object:
     for part in filter(None, key.split('.')):
         node = node[int(part) if part.isdigit() else part]
     return node
-
-
-FRAGMENTS = {'variables': variables, 'keys': keys, 'classes': other_classes}

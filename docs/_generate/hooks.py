@@ -1,21 +1,18 @@
-"""What MkDocs calls while it builds: pages made from the code are added, and fragments put into written pages."""
+"""What MkDocs calls while it builds: the start page and the changelog come from the repository's root."""
 
 import re
 import sys
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # MkDocs knows the hook's file alone
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # MkDocs knows the hook's file alone
 
-from docs._generate import commands, guide, messages, zoo
-from docs._generate.components import ROOT
-from docs._generate.pictures import pictures
-
-FRAGMENTS = guide.FRAGMENTS | {'messages': messages.table, 'zoo': zoo.table}
-MARKER = re.compile(r'^<!-- generated: (\w+) -->$', re.MULTILINE)
+# Pages of the documentation that are files of the root; in docs/ they only say where to look.
+FROM_ROOT = {'index.md': 'README.md', 'README_ru.md': 'README_ru.md', 'changelog.md': 'CHANGELOG.md'}
+WIDE = ('zoo.md',)  # tables that need the width of the table of contents
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -27,21 +24,17 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     return config
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the start pages, which are the READMEs, and the reference."""
-    made = {'index.md': from_root('README.md'), 'README_ru.md': from_root('README_ru.md'),
-            'changelog.md': from_root('CHANGELOG.md'),
-            'reference/commands.md': commands.reference(),
-            **{f'reference/{page}.md': guide.reference(page) for page in guide.PAGES}}
-    made |= {f'images/modalities/{name}.png': picture for name, picture in pictures().items()}
-    for path, content in made.items():
-        files.append(File.generated(config, path, content=content))
-    return files
+def on_page_read_source(page: Page, config: MkDocsConfig) -> str | None:
+    """The text of a page; None: what its file holds."""
+    name = FROM_ROOT.get(page.file.src_uri)
+    return None if name is None else from_root(name)
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Fill in what a page wants made: ``<!-- generated: NAME -->`` on a line of its own."""
-    return MARKER.sub(lambda found: FRAGMENTS[found[1]](), markdown)
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Give wide tables their room."""
+    if page.file.src_uri in WIDE:
+        page.meta['hide'] = ['toc']
+    return markdown
 
 
 def from_root(name: str) -> str:

@@ -21,7 +21,7 @@ FRAME = 24
 
 @cache
 def pictures() -> dict[str, bytes]:
-    """Name of a modality -> a PNG, the frame beside its map; those that need more than the street has are missing."""
+    """Name of a modality -> a WebP, the frame beside its map; those that need more than the street has are missing."""
     recorded = {path.name: open_source(STREET, path.name) for path in STREET.iterdir() if path.is_dir()}
     street = VideoRecord('street', 'virtual', 'val', STREET, recorded.pop('frames'), recorded)
     modalities = {component.name: _build(component.name) for component in components()['modality']}
@@ -29,7 +29,7 @@ def pictures() -> dict[str, bytes]:
              if modality is not None and modality.folder in (None, *recorded)}
     maps = read_maps(street, {modality.folder or name: modality for name, modality in shown.items()} | {'frame': None},
                      FRAME)
-    return {name: _png(maps['frame'], maps[modality.folder or name], modality) for name, modality in shown.items()}
+    return {name: _webp(maps['frame'], maps[modality.folder or name], modality) for name, modality in shown.items()}
 
 
 def _build(name: str) -> Modality | None:
@@ -40,8 +40,9 @@ def _build(name: str) -> Modality | None:
     return MODALITIES.build(given[0]) if given else None if required else MODALITIES.build({'type': name})
 
 
-def _png(frame: np.ndarray, computed: np.ndarray, modality: Modality) -> bytes:
-    """(H, W, 3) uint8 and (h, w, c) -> a PNG with both side by side."""
+def _webp(frame: np.ndarray, computed: np.ndarray, modality: Modality) -> bytes:
+    """(H, W, 3) uint8 and (h, w, c) -> a WebP with both side by side."""
     shown = modality.show(modality.encode(torch.from_numpy(computed.copy()).movedim(-1, 0)))
     shown = cv2.resize(shown, frame.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    return cv2.imencode('.png', np.concatenate([frame, shown], axis=1)[..., ::-1])[1].tobytes()
+    both = np.concatenate([frame, shown], axis=1)[..., ::-1]
+    return cv2.imencode('.webp', both, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()

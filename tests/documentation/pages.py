@@ -10,6 +10,8 @@ PAGES = [tiny.ROOT / 'README.md', *sorted((tiny.ROOT / 'docs').glob('*.md'))]
 PROGRAMS = ('python', 'photoreal', 'make', 'pip', 'torchrun', 'srun', 'sbatch', 'mpirun', 'git', 'cd', 'source', 'eval',
             'apt', 'apt-get', 'docker', 'ffmpeg', 'tensorboard', 'uv', 'ray', 'export', 'jupyter', 'curl', 'ssh')
 
+GENERATED = re.compile(r'^<!-- generated: \w+ -->$.*?^<!-- /generated -->$', re.MULTILINE | re.DOTALL)
+
 
 class Block(NamedTuple):
     """A fenced block: where it starts, what stands behind the fence, and its text."""
@@ -28,8 +30,8 @@ class Command(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    """Fenced blocks of a page, those that lists indent included."""
-    text = page.read_text('utf-8')
+    """Fenced blocks of a page, those that lists indent included; not what is made from the code."""
+    text = GENERATED.sub(lambda found: '\n' * found[0].count('\n'), page.read_text('utf-8'))
     found = re.finditer(r'^( *)```(\w*)[^\n]*\n(.*?)^\1```$', text, re.MULTILINE | re.DOTALL)
     return [Block(page, text[:m.start()].count('\n') + 1, m[2], re.sub(f'^{m[1]}', '', m[3], flags=re.MULTILINE))
             for m in found]
