@@ -13,6 +13,7 @@ import numpy as np
 from photoreal.datasets.audio import LiveAudio
 from photoreal.datasets.decoding import VideoReader
 from photoreal.datasets.presentation import Presentation
+from photoreal.datasets.tracks import open_media
 from photoreal.errors import DataError
 
 _CAMERAS = {'linux': ('v4l2', '/dev/video{}'), 'darwin': ('avfoundation', '{}'), 'win32': ('dshow', 'video={}')}
@@ -140,6 +141,6 @@ def open_camera(which: str, size: tuple[int, int] | None, fps: float | None) -> 
 def _open(address: str, form: str | None, options: dict[str, str],
           patience: float | None) -> av.container.InputContainer:
     try:
-        return av.open(address, format=form, options=options, timeout=patience)
+        return open_media(address, format=form, options=options, timeout=patience)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(f'{address} cannot be read ({error})') from error

@@ -16,6 +16,7 @@ from photoreal.datasets.decoding import DEFAULT_FPS
 from photoreal.datasets.live import EncodedStream, LiveSource
 from photoreal.datasets.pictures import decode_bytes, notes_of_bytes
 from photoreal.datasets.presentation import Presentation
+from photoreal.datasets.tracks import open_media
 from photoreal.errors import DataError
 
 _HEAD = 16  # bytes that tell a kind of file from others
@@ -73,7 +74,7 @@ def _open(pipe: Pipe, stack: ExitStack, name: str, audio: bool) -> 'PictureStrea
     if _is_whole_picture(pipe):
         return PictureStream(pipe.read(), name)
     try:
-        container = av.open(_spooled(pipe, stack, name) if _needs_a_file(pipe) else pipe)
+        container = open_media(_spooled(pipe, stack, name) if _needs_a_file(pipe) else pipe)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(f'{name} cannot be read ({error})') from error
     begun: list[av.Packet] = []

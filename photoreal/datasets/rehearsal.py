@@ -9,7 +9,7 @@ import numpy as np
 
 from photoreal.datasets.audio import Excerpt
 from photoreal.datasets.codecs import UNCOMPRESSED, Container
-from photoreal.datasets.soundtrack import Way, ways
+from photoreal.datasets.soundtrack import Way, codec_of, ways
 from photoreal.datasets.sources import size_text
 from photoreal.datasets.video_writers import Encoder
 from photoreal.errors import ConfigError, DataError
@@ -44,7 +44,7 @@ def rehearse(writer: Encoder, size: tuple[int, int]) -> list[str]:
         way = next((way for way in candidates if _try(writer, _SMALL, stream, way) is None), None)
         writer.ways[stream.index] = way
         if way is None or way.encoder is not None:
-            notes.append(f'{writer.name}: the sound ({stream.codec_context.name}) does not fit in there as it is; '
+            notes.append(f'{writer.name}: the sound ({codec_of(stream)}) does not fit in there as it is; '
                          f'it is {"left out" if way is None else way}')
     return notes
 

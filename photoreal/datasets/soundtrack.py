@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import av
 
+from photoreal.datasets.tracks import is_known
+
 # What a track of so many channels means where nothing says so, as FFmpeg takes it.
 _LAYOUTS = {1: 'mono', 2: 'stereo', 3: '2.1', 4: '4.0', 5: '5.0', 6: '5.1', 7: '6.1', 8: '7.1'}
 _ENCODERS = ('aac', 'libopus', 'libmp3lame', 'mp2', 'pcm_s16le')
@@ -30,12 +32,14 @@ class Way(NamedTuple):
 
 
 def ways(stream: av.AudioStream, suffix: str) -> Iterator[Way]:
-    """The ways in which a stream may fit into a container, best first.
+    """The ways in which a stream may fit into a container, best first; none where FFmpeg does not know its codec.
 
     Args:
         stream: Of the source.
         suffix: Of the file.
     """
+    if not is_known(stream):
+        return
     yield Way()
     for layout in dict.fromkeys((_layout(stream), 'stereo')):
         yield from (Way(encoder, layout) for encoder in _ENCODERS_OF.get(suffix, _ENCODERS))
@@ -122,6 +126,11 @@ class _Encoded(Track):
     def rest(self) -> Iterator[av.Packet]:
         if self._end is not None:
             yield from self.stream.encode(None)
+
+
+def codec_of(stream: av.AudioStream) -> str:
+    """What a stream is encoded with, for messages."""
+    return stream.codec_context.name if is_known(stream) else 'of an unknown codec'
 
 
 def _layout(stream: av.AudioStream) -> str:

@@ -1,6 +1,7 @@
 """Which track of a file is its video."""
 
 from pathlib import Path
+from typing import Any
 
 import av
 from av.stream import Disposition
@@ -11,6 +12,11 @@ from photoreal.errors import DataError
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, and previews for a player's slider
 
 
+def open_media(file: Any, **options: Any) -> av.container.InputContainer:
+    """``av.open``, for what strangers have made: titles and names in there may be of any encoding."""
+    return av.open(file, metadata_errors='replace', **options)
+
+
 def open_container(path: Path | LmdbPath) -> av.container.InputContainer:
     """Open a video file.
 
@@ -18,7 +24,7 @@ def open_container(path: Path | LmdbPath) -> av.container.InputContainer:
         DataError: FFmpeg cannot read it.
     """
     try:
-        return av.open(path.open() if isinstance(path, LmdbPath) else f'file:{path}')  # a name may begin like a URL
+        return open_media(path.open() if isinstance(path, LmdbPath) else f'file:{path}')  # a name may begin like a URL
     except (av.FFmpegError, OSError) as error:
         raise DataError(f'{path}: unreadable video ({error.strerror or error}); copy or encode it anew') from error
 
@@ -33,21 +39,35 @@ def video_track(container: av.container.InputContainer, name: str) -> av.VideoSt
     Raises:
         DataError: There is no video in it.
     """
-    tracks = _tracks(container)
+    tracks = video_tracks(container)
     if not tracks:
         only = ', only cover art or previews' if container.streams.video else ''
         raise DataError(f'{name}: found no video stream in the file{only}; expected one')
     if any(track.disposition & Disposition.dependent for track in tracks):
         raise DataError(f'{name}: found a picture in tiles (HEIC, AVIF), which is not supported; '
                         'save it as PNG or JPEG')
-    return next((track for track in tracks if track.disposition & Disposition.default), tracks[0])
+    known = [track for track in tracks if is_known(track)]
+    if not known:
+        raise DataError(f"{name}: its video is of a codec that this PyAV's FFmpeg does not know; encode it anew, as "
+                        'H.264 for example, with what made it')
+    return next((track for track in known if track.disposition & Disposition.default), known[0])
+
+
+def is_known(track: av.stream.Stream) -> bool:
+    """Whether this FFmpeg knows the codec of a track."""
+    return track.codec_context is not None
 
 
 def other_tracks(container: av.container.InputContainer, chosen: av.VideoStream) -> list[str]:
     """A phrase for each video track that is left out."""
-    return [f'video track {track.index} ({track.codec_context.name}, {track.width}x{track.height}) is left out: '
-            f'track {chosen.index} is read' for track in _tracks(container) if track.index != chosen.index]
+    return [f'video track {track.index} ({_kind(track)}) is left out: track {chosen.index} is read'
+            for track in video_tracks(container) if track.index != chosen.index]
 
 
-def _tracks(container: av.container.InputContainer) -> list[av.VideoStream]:
+def _kind(track: av.VideoStream) -> str:
+    return f'{track.codec_context.name}, {track.width}x{track.height}' if is_known(track) else 'of an unknown codec'
+
+
+def video_tracks(container: av.container.InputContainer) -> list[av.VideoStream]:
+    """All tracks that are video; cover art is none."""
     return [track for track in container.streams.video if not track.disposition & _NO_VIDEO]

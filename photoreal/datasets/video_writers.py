@@ -19,7 +19,7 @@ from photoreal.datasets.codecs import MP4_SUFFIXES, PIPES, UNCOMPRESSED, Codec, 
 from photoreal.datasets.growing_file import GrowingFile
 from photoreal.datasets.presentation import Presentation, untagged_matrix
 from photoreal.datasets.rewrap import rewrap
-from photoreal.datasets.soundtrack import Track, Way, add_track
+from photoreal.datasets.soundtrack import Track, Way, add_track, codec_of
 from photoreal.datasets.sources import size_text
 from photoreal.datasets.writers import atomic_path, not_written
 from photoreal.errors import ConfigError, DataError
@@ -160,7 +160,7 @@ class Encoder(ABC):
         try:
             return add_track(self._muxer, stream, way)
         except ValueError as error:
-            raise ConfigError(f"{self.name}: the source's audio ({stream.codec_context.name}) does not fit in there; "
+            raise ConfigError(f"{self.name}: the source's audio ({codec_of(stream)}) does not fit in there; "
                               'choose a name that ends in .mkv, or leave the audio out (--no-audio)') from error
 
     def _start(self, size: tuple[int, int]) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import av
-from av.stream import Disposition
 
 from photoreal.datasets.sources import FolderSource, FrameSource, VideoSource, size_text
+from photoreal.datasets.tracks import is_known, open_media, video_tracks
 from photoreal.demo.limits import Limits
 from photoreal.errors import DataError
 
@@ -67,10 +67,12 @@ def container_of(path: Path) -> str | None:
 def _check_header(path: Path, demuxer: str, limits: Limits) -> None:
     """Whether the container is that of a video within the limits; its header may lie, so frames are counted later."""
     try:
-        with av.open(str(path), format=demuxer) as container:
-            streams = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
-            if not streams:
+        with open_media(str(path), format=demuxer) as container:
+            if not video_tracks(container):
                 raise DataError('the file has sound alone, no pictures; expected a video')
+            streams = [stream for stream in video_tracks(container) if is_known(stream)]
+            if not streams:
+                raise DataError('the video is of a codec that is not known here; encode it anew, as H.264 for example')
             sizes = [(stream.height, stream.width) for stream in streams]
             seconds = (container.duration or 0) / av.time_base
             if next(container.decode(streams[0]), None) is None:

@@ -82,6 +82,14 @@ def test_videos_without_pictures(tmp_path, make, name, told):
         open_upload(make(tmp_path / name), tmp_path, Limits())
 
 
+def test_a_codec_that_nobody_knows(tmp_path):
+    made = write_video(tmp_path / 'made.mkv').read_bytes()
+    codec = next(name for name in (b'V_MPEG4/ISO/AVC', b'V_MPEG4/ISO/ASP', b'V_FFV1') if name in made)
+    (tmp_path / 'odd.mkv').write_bytes(made.replace(codec, b'V_' + b'X' * (len(codec) - 2)))
+    with pytest.raises(DataError, match='^the video is of a codec that is not known here; encode it anew'):
+        open_upload(tmp_path / 'odd.mkv', tmp_path, Limits())
+
+
 def test_a_picture_with_a_film_behind_it(tmp_path):
     """As telephones take them: what is shown of it is a picture."""
     _, jpeg = cv2.imencode('.jpg', np.zeros((48, 64, 3), np.uint8))

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import threading
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
 from photoreal.inference.batch import find_jobs
 from tests import tiny
 from tests.datasets.films import RATE, SAMPLE_RATE, scene, write_film
-from tests.datasets.helpers import write_folder
+from tests.datasets.helpers import piped, write_folder
 from tests.datasets.test_growing_file import count_frames, disk_of
 from tests.test_inference import frames_of, make_model
 
@@ -89,6 +90,21 @@ def test_sound_that_is_encoded_anew_stays_with_the_picture(tmp_path, enhancer):
         with av.open(str(tmp_path / 'o.ts')) as container:
             loud = next(f.time for f in container.decode(audio=0) if np.abs(f.to_ndarray()).max() > 0.1)
         assert loud - first == pytest.approx((12 - start) / RATE, abs=0.05)
+
+
+@pytest.mark.parametrize('out', ['o.mp4', 'o.mkv'])
+@pytest.mark.parametrize('is_piped', [False, True])
+def test_sound_of_an_unknown_codec_is_left_out(tmp_path, enhancer, out, is_piped):
+    """Telephones put a second track of sound beside the usual one, which FFmpeg has no decoder for."""
+    film, told = write_film(tmp_path / 'in.mkv', scene(25), audio='aac'), []
+    data = film.read_bytes().replace(b'A_AAC', b'A_XYZ')
+    with piped(tmp_path / 'pipe', data) if is_piped else nullcontext(film) as source:
+        film.write_bytes(data)
+        enhance_file(enhancer, source, tmp_path / out, say=told.append)
+    assert any('the sound (of an unknown codec) does not fit in there as it is; it is left out' in one for one in told)
+    assert count_frames(tmp_path / out) == 25
+    with av.open(str(tmp_path / out)) as container:
+        assert not container.streams.audio
 
 
 @pytest.mark.parametrize('out, options, message', [

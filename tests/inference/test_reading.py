@@ -270,6 +270,43 @@ def test_cover_art_is_no_video(tmp_path):
         open_input(str(write_cover(tmp_path / 'song.mp4', film=False)), Reading())
 
 
+@pytest.mark.parametrize('suffix', ['.avi', '.flv', '.mkv', '.mp4'])
+def test_words_in_a_file_may_be_in_any_encoding(tmp_path, suffix):
+    path = tmp_path / f'in{suffix}'
+    with av.open(str(path), 'w') as container:
+        container.metadata['title'] = 'a caf_ by the road'
+        stream = container.add_stream('mpeg4' if suffix == '.avi' else 'libx264', rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, 'yuv420p'
+        for frame in scene(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode(None))
+    data = path.read_bytes()
+    assert b'caf_ by' in data
+    path.write_bytes(data.replace(b'caf_ by', b'caf\xe9 by'))  # Latin-1
+    assert len(read_alike(path).frames) == 4
+
+
+def test_tracks_that_nobody_can_decode_are_left_out(tmp_path):
+    path = write_film(tmp_path / 'in.mkv', scene(4), audio='aac')
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'V_MPEG4/ISO/AVC', b'V_XXXXX/ISO/AVC'))
+    with pytest.raises(DataError, match=r'in\.mkv: its video is of a codec .* does not know; encode it anew'):
+        open_input(str(path), Reading())
+    with av.open(str(path), 'w') as container:
+        tracks = [container.add_stream(codec, rate=25) for codec in ('libx264', 'mpeg4')]
+        for track in tracks:
+            track.height, track.width, track.pix_fmt = *SIZE, 'yuv420p'
+        for frame in scene(4):
+            for track in tracks:
+                container.mux(track.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        for track in tracks:
+            container.mux(track.encode(None))
+    path.write_bytes(path.read_bytes().replace(b'V_MPEG4/ISO/AVC', b'V_XXXXX/ISO/AVC'))
+    film = read_alike(path)
+    assert len(film.frames) == 4
+    assert 'video track 0 (of an unknown codec) is left out: track 1 is read' in film.notes
+
+
 def test_transparency_is_named(tmp_path):
     frames = np.concatenate([scene(3), np.full((3, *SIZE, 1), 99, np.uint8)], axis=-1)
     with av.open(str(tmp_path / 'in.mkv'), 'w') as container:
