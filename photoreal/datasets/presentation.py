@@ -84,7 +84,10 @@ class Presentation:
     @classmethod
     def of_rate(cls, fps: float) -> 'Presentation':
         """Frames at equal distances, for what has nothing to say about its colours: BT.709."""
-        return cls(Fraction(fps).limit_denominator(1001))  # 29.97 is 30000/1001
+        rate = Fraction(fps)
+        if rate < 1:  # a frame an hour would become none
+            return cls(1 / (1 / rate).limit_denominator(1001))
+        return cls(rate.limit_denominator(1001))  # 29.97 is 30000/1001
 
     @property
     def unit(self) -> Fraction:

@@ -64,6 +64,15 @@ def test_a_video_that_does_not_start_at_zero(tmp_path, enhancer):
     assert abs((heard - seen) - (audio_packets(source)[0][0] - frame_times(source)[0])) < Fraction(1, 1000)
 
 
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_a_frame_an_hour(tmp_path, enhancer, suffix):
+    """As of a camera that watches something grow."""
+    times = [0, 3600, 7200, 14400]
+    film = write_film(tmp_path / 'in.mp4', scene(4), times=[25 * time for time in times], time_base=Fraction(1, 25))
+    assert enhance_file(enhancer, film, tmp_path / f'out{suffix}').frames == 4
+    assert frame_times(tmp_path / f'out{suffix}') == times
+
+
 def test_pictures_in_pictures_out(tmp_path, enhancer):
     frames = frames_of(8, 36, 52)
     for i, frame in enumerate(frames):
