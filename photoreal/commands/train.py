@@ -56,7 +56,8 @@ def main() -> None:
             check_same_config(cfg)
         runner.resume_from(cfg, args.resume)
     if args.dry_run:
-        print(runner.dry_run(cfg))
+        from photoreal.engine.dry_run import dry_run
+        print(dry_run(cfg))
         return
     runner.train(cfg, 'replace' if args.overwrite else 'continue' if args.resume else 'keep')
     if is_main_process():

@@ -9,9 +9,9 @@ import numpy as np
 
 from photoreal.datasets.audio import Excerpt
 from photoreal.datasets.codecs import UNCOMPRESSED, Container
+from photoreal.datasets.encoder import Encoder
 from photoreal.datasets.soundtrack import Way, codec_of, ways
 from photoreal.datasets.sources import size_text
-from photoreal.datasets.video_writers import Encoder
 from photoreal.errors import ConfigError, DataError
 
 _SMALL = (64, 64)  # frames that sound is tried with
