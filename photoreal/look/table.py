@@ -130,6 +130,10 @@ class Look:
             return self
         return Look(torch.lerp(torch.from_numpy(grid(len(self.table))), self.table, float(strength)), self.title)
 
+    def then(self, other: 'Look') -> 'Look':
+        """This look and after it another, in one table of this one's size."""
+        return Look(other.apply(self.table.numpy()), f'{self.title}, {other.title}')
+
     def inverse(self, size: int = SIZE) -> 'Look':
         """The look that undoes this one, nearly: each colour of its table is solved for by Newton's method.
 

@@ -1,0 +1,77 @@
+"""Develop a render as a camera develops what it has seen: exposure, a curve with a shoulder, saturation.
+
+A renderer's picture often holds the sky blue and the street at once, with colours as the materials have them. A camera
+exposes for the street: the sky runs into white, gently, since its curve flattens in the highlights, and colours come
+out weaker. Channels are changed one by one, as film and sensors do, so that what is bright pales.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from photoreal.errors import ConfigError
+from photoreal.look.table import Look
+from photoreal.registry import suggest
+
+KNEE = 0.6  # linear light from which highlights are held back
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+BOUNDS = {'exposure': (-3.0, 3.0), 'contrast': (-0.9, 0.9), 'saturation': (0.0, 2.0)}
+
+
+@dataclass(frozen=True)
+class Development:
+    """How a render is developed; the defaults change nothing but white, which the shoulder lowers a little.
+
+    Attributes:
+        exposure: Stops of light, -3 to 3.
+        contrast: How much steeper the curve is in its middle, and flatter at its ends, -0.9 to 0.9.
+        saturation: Factor of the difference from grey, 0 to 2.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    exposure: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigError(f'look: {name}={value}: expected {low} to {high}')
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> 'Development':
+        """``['exposure=0.4', 'saturation=0.9']`` -> a Development.
+
+        Raises:
+            ConfigError: One is not of that form, names nothing that can be set, or is out of range.
+        """
+        names, found = [field.name for field in fields(cls)], {}
+        for text in texts:
+            name, _, value = text.partition('=')
+            if name not in names:
+                raise ConfigError(f"look setting '{text}' is unknown{suggest(name, names)}")
+            try:
+                found[name] = float(value)
+            except ValueError as error:
+                raise ConfigError(f"look setting '{text}': expected a number, such as {name}=0.5") from error
+        return cls(**found)
+
+    def apply(self, rgb: np.ndarray) -> np.ndarray:
+        """sRGB (n, 3) in [0, 1] -> the same."""
+        light = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) * 2 ** self.exposure
+        above = np.maximum(light - KNEE, 0) / (1 - KNEE)
+        light = np.where(above > 0, KNEE + (1 - KNEE) * (1 - np.exp(-above)), light)
+        curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clip(0.0031308) ** (1 / 2.4) - 0.055)
+        curved = curved - self.contrast * np.sin(2 * math.pi * curved) / (2 * math.pi)
+        grey = curved @ np.array(LUMA)
+        return (grey[:, None] + self.saturation * (curved - grey[:, None])).clip(0, 1)
+
+    def look(self) -> Look:
+        """Its table."""
+        return Look.from_function(self.apply, title=f'developed: exposure {self.exposure:g}, contrast '
+                                                    f'{self.contrast:g}, saturation {self.saturation:g}')
