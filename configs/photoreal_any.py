@@ -9,6 +9,6 @@ _base_ = 'photoreal_drive.py'
 modalities = dict(
     _delete_=True,
     smooth=dict(type='Smooth', radius=(1, 4), sigma_color=(10, 60), sigma_space=(1.0, 3.0), passes=(1, 2),
-                radius_fixed=2, sigma_color_fixed=20, sigma_space_fixed=1.5, passes_fixed=1),
+                radius_fixed=2, sigma_color_fixed=8, sigma_space_fixed=1.5, passes_fixed=1),
     motion=dict(type='Flow', preset='fast'))
 unpaired = dict(match='features', groups=None, crop_size=64, bank_size=256, keep=0.5)

@@ -22,7 +22,7 @@ modalities = dict(
     _delete_=True,
     # A render is smooth as it is: at prediction little is taken from it, in training all of the texture.
     smooth=dict(type='Smooth', radius=(1, 4), sigma_color=(10, 60), sigma_space=(1.0, 3.0), passes=(1, 2),
-                radius_fixed=2, sigma_color_fixed=20, sigma_space_fixed=1.5, passes_fixed=1),
+                radius_fixed=2, sigma_color_fixed=8, sigma_space_fixed=1.5, passes_fixed=1),
     motion=dict(type='Flow', preset='fast'),
     segmentation=dict(type='LabelMap', num_classes=19, ignore=[24, 255]))
 unpaired = dict(

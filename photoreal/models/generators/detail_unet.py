@@ -27,6 +27,7 @@ from photoreal.structures import GeneratorOutput
 
 FAINT = 0.12  # strength of each band at the start, before it is bounded
 BRIGHT = (0.4, 0.65)  # brightness from which texture fades, and where none is left
+VIVID = (0.2, 0.4)  # likewise spread of the channels: paint is smooth, asphalt, bark and stone have little colour
 MARGIN = 5  # places of the coarsest map that frames are padded by: less shows as a band along the edge
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
@@ -122,10 +123,12 @@ class DetailUNet(Generator):
 
     @staticmethod
     def _shade(image: Tensor) -> Tensor:
-        """(N, 1, H', W') in [0, 1]: 0 where a frame is bright. Skies and pale paint in the sun are smooth, and whatever
-        lies on them is seen at once."""
+        """(N, 1, H', W') in [0, 1]: 0 where a frame is bright or vivid. Skies, cars and pale paint in the sun are
+        smooth, and whatever lies on them is seen at once."""
         luma = (image * image.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
-        return ((BRIGHT[1] - luma) / (BRIGHT[1] - BRIGHT[0])).clamp(0, 1)
+        vivid = image.amax(1, keepdim=True) - image.amin(1, keepdim=True)
+        return ((BRIGHT[1] - luma) / (BRIGHT[1] - BRIGHT[0])).clamp(0, 1) * \
+            ((VIVID[1] - vivid) / (VIVID[1] - VIVID[0])).clamp(0, 1)
 
     def _see(self, padded: Tensor) -> Tensor:
         """Detail, and strengths of the bands, (N, 3 + 3 * B, H', W') for a condition (N, C, H', W')."""
