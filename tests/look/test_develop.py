@@ -35,9 +35,9 @@ def test_contrast_turns_around_the_middle_and_keeps_the_order(contrast):
 
 
 def test_saturation_scales_the_difference_from_grey():
-    rgb = np.array([[0.5, 0.3, 0.2]])
+    rgb, luma = np.array([[0.5, 0.3, 0.2]]), [0.299, 0.587, 0.114]
     half = Development(saturation=0.5).apply(rgb)
-    np.testing.assert_allclose(half - half @ [0.299, 0.587, 0.114], 0.5 * (rgb - rgb @ [0.299, 0.587, 0.114]), atol=1e-6)
+    np.testing.assert_allclose(half - half @ luma, 0.5 * (rgb - rgb @ luma), atol=1e-6)
     assert np.ptp(Development(saturation=0).apply(rgb)) < 1e-9
 
 
