@@ -42,6 +42,13 @@ def is_url(path: str | os.PathLike) -> bool:
     return isinstance(path, str) and _URL.match(path) is not None
 
 
+def cache_folder() -> Path:
+    """Where what is fetched is kept: ``$PHOTOREAL_CACHE``, else ``$XDG_CACHE_HOME/photoreal``, ``~/.cache/photoreal``.
+    """
+    found = os.environ.get(CACHE) or os.path.join(os.environ.get('XDG_CACHE_HOME') or '~/.cache', 'photoreal')
+    return Path(expand_home(found))
+
+
 def open_storage(url: str) -> tuple[AbstractFileSystem, str]:
     """The file system of a URL, and the path in it.
 
@@ -120,7 +127,7 @@ def fetch(url: str) -> Path:
     Files get their names when they are whole. Of several processes on a machine one fetches and the others wait.
 
     Returns:
-        Its path below ``$PHOTOREAL_CACHE``, else ``~/.cache/photoreal``; its last part is that of the URL.
+        Its path below :func:`cache_folder`; its last part is that of the URL.
 
     Raises:
         ConfigError: fsspec knows no such scheme, or a package for it is missing.
@@ -128,7 +135,7 @@ def fetch(url: str) -> Path:
     """
     url = url.rstrip('/')
     parts = urlsplit(url)
-    cache = Path(expand_home(os.environ.get(CACHE) or '~/.cache/photoreal'))
+    cache = cache_folder()
     home = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
     try:
         home.mkdir(parents=True, exist_ok=True)

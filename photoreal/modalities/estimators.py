@@ -28,7 +28,7 @@ class Segmentation(Modality):
     ``Precomputed``, or with ``LabelMap``, which needs no network.
 
     Args:
-        model: Path of the network (see :class:`~photoreal.modalities.model_files.ImageModel`), which gives
+        model: The network, by path or name (see :class:`~photoreal.modalities.model_files.ImageModel`), which gives
             (1, num_classes, h, w) scores or (1, h, w) class numbers. None where only computed maps are read.
         num_classes: Number of classes, 1 to 255.
         size: (height, width), or one number for both, of the network's input; None: the frame's own size.
@@ -99,7 +99,7 @@ class MonoDepth(Modality):
     ``Precomputed``.
 
     Args:
-        model: Path of the network (see :class:`~photoreal.modalities.model_files.ImageModel`), which gives
+        model: The network, by path or name (see :class:`~photoreal.modalities.model_files.ImageModel`), which gives
             (1, 1, h, w) or (1, h, w). None where only computed maps are read.
         kind: 'disparity' where the network gives large values for what is near, 'depth' where for what is far.
         limits: (low, high), the network's values that become the ends of the range; None: the smallest and largest of

@@ -14,6 +14,7 @@ import torch
 
 from photoreal.errors import ConfigError
 from photoreal.modalities.arguments import check_number
+from photoreal.modalities.networks import NETWORKS, network_file
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _TORCHSCRIPT = ('.pt', '.pth', '.ts', '.torchscript')
@@ -26,8 +27,9 @@ class ImageModel:
     A TorchScript file is a program, and loading one runs it: take such files only from whom you trust.
 
     Args:
-        path: ``.onnx``, ``.pt2`` (torch.export) or TorchScript (``.pt``, ``.pth``, ``.ts``, ``.torchscript``). None: a
-            stand-in that cannot run, where only maps that were computed before are read.
+        path: ``.onnx``, ``.pt2`` (torch.export) or TorchScript (``.pt``, ``.pth``, ``.ts``, ``.torchscript``), or the
+            name of a network that ``photoreal fetch-model`` has fetched. None: a stand-in that cannot run, where only
+            maps that were computed before are read.
         size: (height, width), or one number for both, that frames are resized to; None: their own size.
         mean: Of each channel of frames in [0, 1], subtracted.
         std: Of each channel, divided by.
@@ -40,7 +42,7 @@ class ImageModel:
 
     def __init__(self, path: str | None, size: int | Sequence[int] | None, mean: Sequence[float],
                  std: Sequence[float], output: int | str) -> None:
-        self.path = None if path is None else str(path)
+        self.path = network_file(path) if path in NETWORKS else None if path is None else str(path)
         if self.path is not None:
             _check_file(Path(self.path))
         self.size = _parse_size(size)

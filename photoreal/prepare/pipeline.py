@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,21 @@ import numpy as np
 from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Precomputed, build_modalities
 from photoreal.modalities.base import Modality
+from photoreal.modalities.networks import ESTIMATED, settings_for
 from photoreal.prepare.engines import Engine, Task
 from photoreal.prepare.footage import Footage
-from photoreal.prepare.plans import Recipe, Settings, Survey, VideoPlan, finish, make_plan, plain, survey
+from photoreal.prepare.plans import (
+    Recipe,
+    Settings,
+    Survey,
+    VideoPlan,
+    finish,
+    make_plan,
+    plain,
+    plan_addition,
+    survey,
+    video_folders,
+)
 from photoreal.prepare.work import is_recordable, segments, write_frames, write_modalities
 from photoreal.progress import progress
 from photoreal.registry import MODALITIES, load_plugins, suggest
@@ -80,6 +93,41 @@ def prepare(footage: Sequence[Footage], settings: Settings, engine: Engine,
     for plan in plans:
         finish(plan)
         summary.written[plan.final.name] = plan.frame_count
+    return summary
+
+
+def add_modalities(root: Path, engine: Engine, modalities: Mapping[str, Any]) -> Summary:
+    """Compute modalities into the videos that a data set has already, of both splits and both domains.
+
+    Args:
+        root: The data set's folder; who has made its videos does not matter.
+        engine: Who does the work.
+        modalities: As in :func:`prepare`.
+
+    Returns:
+        As :func:`prepare`; videos are named by split and domain.
+
+    Raises:
+        ConfigError: As :func:`prepare`.
+        DataError: There are no videos.
+    """
+    built, configs, summary = build_modalities(dict(modalities)), plain(modalities), Summary()
+    plans: list[VideoPlan] = []
+    for folder in sorted(video_folders(root)):
+        try:
+            plan = plan_addition(folder, built, configs)
+        except DataError as error:
+            summary.faults.append(str(error))
+            continue
+        if plan is None:
+            summary.whole.append(folder.relative_to(root).as_posix())
+        else:
+            plans.append(plan)
+    if plans:
+        _check_recordable(built, plans[0].recipe.footage.frames.source.size)
+    for plan in _work(plans, 'modalities', write_modalities, lambda plan: True, engine, summary):
+        finish(plan)
+        summary.written[plan.final.relative_to(root).as_posix()] = plan.frame_count
     return summary
 
 
@@ -163,24 +211,31 @@ def _modality_types(names: Sequence[str]) -> dict[str, str]:
     return {name.lower(): name for name in MODALITIES.module_dict}
 
 
-def choose_modalities(names: Sequence[str] | None, known: Mapping[str, Any] | None) -> dict[str, Any]:
+def choose_modalities(names: Sequence[str] | None, known: Mapping[str, Any] | None,
+                      models: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The modalities to compute: folder -> config.
 
     Args:
-        names: Which; with ``known`` some of those, else registered modalities with their defaults (``blur`` for Blur).
-            None: all of ``known``.
+        names: Which; with ``known`` some of those, else registered modalities with their defaults (``blur`` for Blur),
+            or ``depth`` and ``segmentation``, which a network estimates. None: all of ``known``.
         known: The modalities of a config. One that is recorded with the frames is passed over, of a Precomputed the
             modality is taken that computes it.
+        models: ``depth`` or ``segmentation`` -> a listed network or a file, without ``known``.
 
     Raises:
-        ConfigError: A name is not known.
+        ConfigError: A name is not known, or there is no network for it.
     """
+    models = dict(models or {})
     if known is None:
-        types = _modality_types(names or ())
+        types = _modality_types([name for name in names or () if name not in ESTIMATED])
         known = {name: {'type': types[name.lower()]} for name in names or () if name.lower() in types}
-        every = sorted(types)
+        known |= {name: settings_for(name, models.pop(name, None)) for name in names or () if name in ESTIMATED}
+        every = sorted({*types, *ESTIMATED})
     else:
         every = sorted(known)
+    if models:
+        raise ConfigError(f'--model {next(iter(models))}=... goes with --modalities {" ".join(sorted(models))}, and '
+                          'without --config, which names its networks itself')
     unknown = [name for name in names or () if name not in known]
     if unknown:
         raise ConfigError(f"no modality is called '{unknown[0]}'{suggest(unknown[0], every)}")

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from photoreal.datasets.scenes import find_cuts, shots
+from photoreal.datasets.sources import open_source
 from photoreal.datasets.writers import write_json
 from photoreal.errors import ConfigError, DataError
 from photoreal.modalities.base import Modality
-from photoreal.prepare.footage import Footage
+from photoreal.prepare.footage import Footage, Track
 
 FORMATS = ('png', 'jpg')
+SPLITS, DOMAINS = ('train', 'val'), ('real', 'virtual')
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         rules = {
-            'split': ("'train' or 'val'", self.split in ('train', 'val')),
-            'domain': ("'real' or 'virtual'", self.domain in ('real', 'virtual')),
+            'split': ("'train' or 'val'", self.split in SPLITS),
+            'domain': ("'real' or 'virtual'", self.domain in DOMAINS),
             'fps': ('a number above 0', self.fps is None or 0 < self.fps < float('inf')),
             'size': ('a width and a height of 1 or more', self.size is None or min(self.size) >= 1),
             'min_frames': ('1 or more', self.min_frames >= 1),
@@ -152,6 +154,7 @@ class VideoPlan:
         meta: What ``meta.json`` will hold.
         modalities: Folder -> modality, those that are to be computed.
         is_new: Whether the frames are to be made as well.
+        names: Of frames that are there, without suffix; None: those of new ones.
     """
 
     recipe: Recipe
@@ -161,6 +164,7 @@ class VideoPlan:
     meta: dict[str, Any]
     modalities: dict[str, Modality]
     is_new: bool
+    names: Sequence[str] | None = None
 
     @property
     def home(self) -> Path:
@@ -173,6 +177,8 @@ class VideoPlan:
 
     def file_name(self, index: int) -> str:
         """Name of a frame, without suffix."""
+        if self.names is not None:
+            return self.names[index]
         return f'{index:0{max(5, len(str(self.frame_count - 1)))}d}'
 
 
@@ -204,12 +210,73 @@ def make_plan(recipe: Recipe, settings: Settings, modalities: Mapping[str, Modal
         shutil.rmtree(staging, ignore_errors=True)
         return None
     meta = recipe.meta | {'modalities': (done['modalities'] if done else {}) | dict(configs)}
+    _stage(staging, meta)
+    return VideoPlan(recipe, settings, final, staging, meta, {name: modalities[name] for name in missing}, done is None)
+
+
+def _stage(staging: Path, meta: Mapping[str, Any]) -> None:
+    """Go on with what an interrupted run left in a hidden folder if it was the same, else begin."""
     if _read_json(staging / 'meta.json') != meta:
         shutil.rmtree(staging, ignore_errors=True)
         write_json(staging / 'meta.json', meta)
     for path in staging.rglob('.*.tmp*'):
         path.unlink(missing_ok=True)
-    return VideoPlan(recipe, settings, final, staging, meta, {name: modalities[name] for name in missing}, done is None)
+
+
+def video_folders(root: Path) -> list[Path]:
+    """The videos of a data set: ``<split>/<domain>/<video>``.
+
+    Raises:
+        DataError: There are none.
+    """
+    found = [path for split in SPLITS for domain in DOMAINS for path in (root / split / domain).glob('*')
+             if path.is_dir() and not path.name.startswith('.')]
+    if not found:
+        raise DataError(f'{root}: found no videos to add to; expected a data set, with train/real/<video>/frames and '
+                        'the like')
+    return found
+
+
+def plan_addition(final: Path, modalities: Mapping[str, Modality], configs: Mapping[str, Any]) -> VideoPlan | None:
+    """Find out which modalities a video lacks, whoever has made it.
+
+    Args:
+        final: The video's folder.
+        modalities: Folder -> modality.
+        configs: Folder -> the modality's config, plain JSON.
+
+    Returns:
+        The plan; None where it lacks none.
+
+    Raises:
+        DataError: It has no frames, or other maps of such a name.
+    """
+    source = open_source(final, 'frames')
+    if source is None:
+        raise DataError(f'{final}: found no frames; expected a folder frames/, or a video frames.mp4')
+    meta = _read_json(final / 'meta.json')
+    meta = meta if isinstance(meta, dict) else {'fps': source.fps}
+    done = meta.get('modalities') if isinstance(meta.get('modalities'), dict) else {}
+    for name, config in configs.items():
+        there = open_source(final, name)
+        if there is not None and done.get(name) != config:
+            made = f'made as {done[name]}' if name in done else 'not made by this tool'
+            raise DataError(f"{final / name}: found maps that were {made}; expected none, or such of {config}; remove "
+                            f"them, or call the modality something else than '{name}'")
+        if there is not None and len(there) != len(source):
+            raise DataError(f'{final / name}: found {len(there)} maps; expected {len(source)}; remove that folder to '
+                            'make it anew')
+    missing = {name: modality for name, modality in modalities.items() if not (final / name).exists()}
+    staging = final.with_name(f'.{final.name}.preparing')
+    if not missing:
+        shutil.rmtree(staging, ignore_errors=True)
+        return None
+    meta = meta | {'modalities': {**done, **configs}}
+    _stage(staging, meta)
+    split, domain = final.parts[-3:-1]
+    recipe = Recipe(Footage(final.name, final.name, Track(source)), meta)
+    return VideoPlan(recipe, Settings(final.parents[2], split, domain), final, staging, meta, missing, False,
+                     source.names)
 
 
 def _read_done(final: Path, recipe: Recipe, configs: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from photoreal.datasets.sources import FolderSource
+from photoreal.datasets.sources import open_source
 from photoreal.datasets.transforms import compute_map
 from photoreal.datasets.writers import write_image
 from photoreal.prepare.plans import VideoPlan
@@ -48,7 +48,7 @@ def write_modalities(plan: VideoPlan, start: int, stop: int) -> int:
     Raises:
         DataError: A frame cannot be read back.
     """
-    frames = FolderSource(plan.home / 'frames')
+    frames = open_source(plan.home, 'frames')
     params = {folder: modality.sample(None) for folder, modality in plan.modalities.items()}
     context = max(modality.context for modality in plan.modalities.values())
     kept: dict[int, np.ndarray] = {}

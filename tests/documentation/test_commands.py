@@ -32,6 +32,8 @@ NOT_RUN = {  # pattern of a command -> why it is not run here
     r'.*\bunpaired': 'needs larger frames than the data here has; tests/tools/test_train_unpaired.py trains so',
     r'python -m (?!photoreal( |$))': 'is a test run, or a program of an example; the tests of both run them',
     r'python \.\./': 'runs in the folder of an example, whose own test runs it',
+    r'.*\bfetch.model [^-]': 'fetches from elsewhere; tests/tools/test_fetch_model.py fetches from this machine',
+    r'.* --modalities depth': 'needs networks; tests/tools/test_fetch_model.py has small ones',
     r'.*\bmake.sample': 'fetches a package; tests/tools/test_make_sample.py makes the sample without a network',
     r'.*s3://': 'needs a bucket; tests/tools/test_urls.py and tests/engine/test_mirror.py have one',
     r'.*[|>&]': 'is more than one program',
