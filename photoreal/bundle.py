@@ -21,8 +21,8 @@ from photoreal.datasets.writers import atomic_path
 from photoreal.engine.checkpoint import BUNDLE_LOOK, load_generator, read_checkpoint
 from photoreal.errors import CheckpointError, ConfigError
 from photoreal.look import Look, build_look
-from photoreal.models import ClipPreprocessor
 from photoreal.models.generators import Generator
+from photoreal.models.preprocessor import ClipPreprocessor
 from photoreal.storage import fetch, is_url
 from photoreal.structures import LOOK_KEY
 

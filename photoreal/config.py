@@ -36,6 +36,27 @@ Config._substitute_predefined_vars = staticmethod(_substitute_without_mark)
 Config._get_base_files = staticmethod(lambda filename: expand_home(_bases(filename)))
 
 
+class TextOnceConfig(Config):
+    """A config whose text is laid out once as long as it does not change: that takes a third of a second, or seconds
+    for long lists, and MMEngine asks for it several times as a run starts.
+
+    Args:
+        cfg: What it is a copy of.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        for name, value in copy.deepcopy(vars(cfg)).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def pretty_text(self) -> str:
+        """The config as a Python file."""
+        content = repr(self.to_dict())
+        if vars(self).get('_laid_out', ('', ''))[0] != content:
+            object.__setattr__(self, '_laid_out', (content, super().pretty_text))
+        return self._laid_out[1]
+
+
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Load a config file and apply overrides.
 

@@ -18,8 +18,8 @@ __all__ = ['CONVERTERS', 'DATASETS', 'DISCRIMINATORS', 'FAMILIES', 'FEATURE_EXTR
            'LOSSES', 'MODALITIES', 'PluginRegistry', 'load_plugins', 'suggest']
 
 ENTRY_POINT_GROUP = 'photoreal.plugins'
-_HOMES = ('photoreal.datasets', 'photoreal.modalities', 'photoreal.models', 'photoreal.metrics', 'photoreal.engine',
-          'photoreal.prepare.converters')
+_HOMES = ('photoreal.datasets', 'photoreal.modalities', 'photoreal.models.registered', 'photoreal.metrics',
+          'photoreal.engine.registered', 'photoreal.prepare.converters')
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """What every run shares: log, checkpoints, pictures, devices."""
 
-custom_imports = dict(imports=['photoreal.datasets', 'photoreal.engine', 'photoreal.metrics', 'photoreal.models'])
+custom_imports = dict(imports=['photoreal.datasets', 'photoreal.engine.registered', 'photoreal.metrics',
+                               'photoreal.models.registered'])
 default_scope = 'mmengine'
 
 default_hooks = dict(

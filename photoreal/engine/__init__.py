@@ -1,8 +1,1 @@
-"""Running things with MMEngine; importing this registers loops, hooks, optimizer wrappers and model wrappers,
-and what reads URLs."""
-
-from photoreal import fileio
-from photoreal.engine import distributed, guard, hooks, loops, mirror, optim, run_log, saving, schedule, tracking
-
-__all__ = ['distributed', 'fileio', 'guard', 'hooks', 'loops', 'mirror', 'optim', 'run_log', 'saving', 'schedule',
-           'tracking']
+"""Running things with MMEngine; ``registered`` is what configs name of it."""

@@ -4,7 +4,7 @@ import copy
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import Runner
 
 import photoreal
+from photoreal.config import TextOnceConfig
 from photoreal.datasets.writers import write_json
 from photoreal.engine.absent import leave_out_absent
 from photoreal.engine.agreement import done_by, gather, greatest, wait_for_all
@@ -88,7 +89,7 @@ class VideoRunner(Runner):
         model = getattr(self.model, 'module', self.model)
         checkpoint = {
             'meta': {'epoch': self.epoch, 'iter': self.iter + (not by_epoch), **meta, 'seed': self.seed,
-                     'experiment_name': self.experiment_name, 'cfg': self._config_text, 'start': self.start,
+                     'experiment_name': self.experiment_name, 'cfg': self.cfg.pretty_text, 'start': self.start,
                      'photoreal_version': photoreal.__version__, 'time': datetime.now(timezone.utc).isoformat()},
             'state_dict': {key: value.cpu() for key, value in model.state_dict().items()},
             'message_hub': plain_message_hub(self.message_hub.state_dict()),
@@ -104,10 +105,6 @@ class VideoRunner(Runner):
             checkpoint['meta']['condition'] = layout.describe()
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         return checkpoint
-
-    @cached_property
-    def _config_text(self) -> str:
-        return self.cfg.pretty_text  # laying it out takes a tenth of a second, or seconds for long lists
 
     def load_checkpoint(self, filename: str, map_location: Any = 'cpu', strict: bool = False,
                         revise_keys: Any = None) -> dict[str, Any]:
@@ -220,7 +217,7 @@ def _prepare(cfg: Config, phases: Sequence[str]) -> _Ready:
 def _assemble(cfg: Config, ready: _Ready) -> VideoRunner:
     """The runner; what is left out of a run for want of data stays in the config that the run keeps."""
     used, phases, parts, notes, forecast = ready
-    cfg = copy.deepcopy(cfg)
+    cfg = TextOnceConfig(cfg)
     cfg.load_from = used.get('load_from')
     sections = {name: used[name] for name in runner_arguments() - _sections_of_others(phases) if name in used}
     sections |= {f'{phase}_dataloader': loader_config(cfg, phase, dataset) for phase, dataset in parts.datasets.items()}

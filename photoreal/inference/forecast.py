@@ -1,13 +1,15 @@
 """Memory and speed of a run, told before it starts.
 
-Memory is worked out: the step is traced with tensors that have shapes but no data, and what lives at its worst moment
-is added up. Speed is measured, on a small frame where a whole one would take long.
+Speed is measured, on a small frame where a whole one would take long or might not fit. Memory is what lives at the
+worst moment of a step, added up. Where a whole frame can be tried, its step is weighed; else the step is traced with
+tensors that have shapes but no data, for which torch imports its compiler: that takes seconds.
 
 Legend: N streams, C condition channels, H height, W width, s scale.
 """
 
 import time
 import weakref
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,6 @@ import numpy as np
 import psutil
 import torch
 from torch import Tensor
-from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -30,6 +31,7 @@ _WAITING = 10  # frames, and their maps, that wait between the threads, and unti
 _PREDICTED = 8  # predictions that wait for the writer
 _ENCODING = 60  # frames that an H.264 encoder looks ahead and holds for reference, 1.5 bytes a pixel, twice
 _ROOM = 0.9  # of the memory that is free may be used
+_SPARE = 2  # times what a small frame lets expect must be free for a whole one to be tried
 _SIDES = (2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64)
 
 
@@ -81,9 +83,17 @@ def forecast(enhancer: VideoEnhancer, height: int, width: int) -> Forecast:
         height: Of the frames, in pixels.
         width: Of the frames, in pixels.
     """
-    seconds = _frame_seconds(enhancer, height, width)  # it comes first, so that what it sets up counts as in use
+    # Trials come first, so that what they set up counts as in use.
+    shrunk = min(1.0, (_TRIAL_PIXELS / (height * width))**0.5)
+    small = max(16, round(height * shrunk)), max(16, round(width * shrunk))
+    larger = height * width / (small[0] * small[1])
+    seconds = _trial(enhancer, *small) * larger
+    tried = larger <= 1
+    if not tried and seconds < _TRIAL_SECONDS and \
+            _SPARE * larger * _needed(enhancer, *small, traced=False) <= _ROOM * _memory(enhancer.device)[1]:
+        seconds, tried = _trial(enhancer, height, width), True
+    more = _needed(enhancer, height, width, traced=not tried)
     used, free = _memory(enhancer.device)
-    more = _needed(enhancer, height, width)
     tile = None
     if more > _ROOM * free:
         tile = next((side for side in _SIDES if side < max(height, width) and side > enhancer.overlap
@@ -92,7 +102,7 @@ def forecast(enhancer: VideoEnhancer, height: int, width: int) -> Forecast:
     return Forecast(height, width, dtype, str(enhancer.device), used + more, more, free, 1 / seconds, tile)
 
 
-def _needed(enhancer: VideoEnhancer, height: int, width: int, tile: int | None = None) -> int:
+def _needed(enhancer: VideoEnhancer, height: int, width: int, tile: int | None = None, traced: bool = True) -> int:
     """Bytes that a run takes beyond those in use: with tiles of this side, or as the enhancer is set."""
     stepper = enhancer.stepper
     if tile is None and isinstance(stepper, Tiled):
@@ -101,7 +111,7 @@ def _needed(enhancer: VideoEnhancer, height: int, width: int, tile: int | None =
     if tile is not None:
         count = count_tiles(height, width, tile, enhancer.overlap)
         sides = min(tile, height), min(tile, width)
-    step, state = step_bytes(enhancer, *sides)
+    step, state = step_bytes(enhancer, *sides, traced)
     scale = stepper.generator.scale
     pixels, predicted = height * width, 3 * height * width * scale**2
     channels = enhancer.preprocessor.layout.channels
@@ -121,6 +131,10 @@ class _Meter(TorchDispatchMode):
         super().__init__()
         self.peak = self._alive = 0
         self._holders: dict[int, int] = {}  # storage -> tensors that show it
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler, which takes a second, to keep it from what is never compiled
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -146,31 +160,30 @@ class _Meter(TorchDispatchMode):
             self._alive -= size
 
 
-def step_bytes(enhancer: VideoEnhancer, height: int, width: int) -> tuple[int, int]:
-    """Bytes of a step over whole frames at its worst moment, with those of the state before it; those of a state."""
+def step_bytes(enhancer: VideoEnhancer, height: int, width: int, traced: bool = True) -> tuple[int, int]:
+    """Bytes of a step over whole frames at its worst moment, with those of the state before it; those of a state.
+
+    Args:
+        enhancer: The model at work.
+        height: Of the frames, in pixels.
+        width: Of the frames, in pixels.
+        traced: Without data, so that frames of any size fit; else such a step is made.
+    """
     generator = getattr(enhancer.stepper.generator, 'generator', enhancer.stepper.generator)
     half = enhancer.dtype != torch.float32
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), \
-            torch.autocast(enhancer.device.type, enhancer.dtype, enabled=half):
-        condition = torch.empty(enhancer.streams, enhancer.preprocessor.layout.channels, height, width,
+    with ExitStack() as stack:
+        if traced:
+            from torch._subclasses import FakeTensorMode
+            stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.autocast(enhancer.device.type, enhancer.dtype, enabled=half))
+        condition = torch.zeros(enhancer.streams, enhancer.preprocessor.layout.channels, height, width,
                                 device=enhancer.device)
         state = generator.init_state(condition)
         size = sum(value.nbytes for value in state.values())
         with _Meter() as meter:
             generator.step(condition, state)
     return meter.peak + size, size
-
-
-def _frame_seconds(enhancer: VideoEnhancer, height: int, width: int) -> float:
-    """Seconds a frame, of modalities or the generator, whichever takes longer; the other goes on meanwhile."""
-    pixels = height * width
-    shrunk = min(1.0, (_TRIAL_PIXELS / pixels)**0.5)
-    small = max(16, round(height * shrunk)), max(16, round(width * shrunk))
-    seconds = _trial(enhancer, *small) * pixels / (small[0] * small[1])
-    if shrunk < 1 and seconds < _TRIAL_SECONDS and _needed(enhancer, height, width) <= \
-            _ROOM * _memory(enhancer.device)[1]:
-        seconds = _trial(enhancer, height, width)
-    return seconds
 
 
 def _trial(enhancer: VideoEnhancer, height: int, width: int) -> float:
@@ -181,7 +194,7 @@ def _trial(enhancer: VideoEnhancer, height: int, width: int) -> float:
         condition = torch.rand(enhancer.streams, enhancer.preprocessor.layout.channels, height, width,
                                device=enhancer.device)
         times, state = [], None
-        for _ in range(4):
+        while len(times) < 2 or len(times) < 4 and sum(times) < _TRIAL_SECONDS:
             began = time.perf_counter()
             arriving, state = enhancer.predict(condition, state)
             for one in arriving:

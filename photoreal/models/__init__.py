@@ -1,13 +1,23 @@
-"""Networks, losses and the training step; importing this registers them."""
+"""Networks, losses and the training step; ``registered`` is what configs name of them.
 
-from mmengine.registry import MODELS
+Each is imported when it is first asked for: prediction needs no training step, whose base ``mmengine.model`` takes
+nearly as long to import as torch.
+"""
 
-from photoreal.models import discriminators, generators, losses
-from photoreal.models.preprocessor import ClipPreprocessor
-from photoreal.models.unpaired import UnpairedBranch
-from photoreal.models.video_gan import VideoGAN
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-for kind in (VideoGAN, UnpairedBranch):
-    MODELS.register_module(module=kind)
+if TYPE_CHECKING:
+    from photoreal.models.preprocessor import ClipPreprocessor
+    from photoreal.models.unpaired import UnpairedBranch
+    from photoreal.models.video_gan import VideoGAN
 
-__all__ = ['ClipPreprocessor', 'UnpairedBranch', 'VideoGAN', 'discriminators', 'generators', 'losses']
+__all__ = ['ClipPreprocessor', 'UnpairedBranch', 'VideoGAN']
+
+_HOMES = {'ClipPreprocessor': 'preprocessor', 'UnpairedBranch': 'unpaired', 'VideoGAN': 'video_gan'}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__} has no attribute {name}')
+    return getattr(import_module(f'{__name__}.{_HOMES[name]}'), name)

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.model import BaseDataPreprocessor
-from torch import Tensor
+from torch import Tensor, nn
 
 from photoreal.errors import ConfigError, DataError
 from photoreal.modalities import Modality, build_modalities
@@ -21,7 +20,7 @@ from photoreal.registry import GENERATORS
 from photoreal.structures import ConditionLayout
 
 
-class ClipPreprocessor(BaseDataPreprocessor):
+class ClipPreprocessor(nn.Module):
     """Move a batch to the device, encode each modality there, and lay them side by side as the condition.
 
     A modality that may be missing has one more channel, its presence: 1 where it is there; else 0, and so is all that
@@ -42,7 +41,8 @@ class ClipPreprocessor(BaseDataPreprocessor):
 
     def __init__(self, modalities: dict[str, dict | Modality], image: str | None = None,
                  dropout: Mapping[str, Any] | None = None) -> None:
-        super().__init__(non_blocking=True)
+        super().__init__()
+        self.register_buffer('_anchor', torch.empty(0), persistent=False)  # it goes with the model to its device
         self.modalities = build_modalities(modalities)
         self.dropout = ModalityDropout.parse(dropout, list(self.modalities), image)
         channels = {name: modality.channels for name, modality in self.modalities.items()}
@@ -64,7 +64,7 @@ class ClipPreprocessor(BaseDataPreprocessor):
         recorded = self._recorded(data.pop('recorded', None))
         drawn = training and self.layout.presence
         present = self._draw(seeds, recorded) if drawn else None if recorded is None else torch.from_numpy(recorded)
-        data = self.cast_data(data)
+        data = self._on_device(data)
         labels = self.labels(data['maps'])
         if labels is not None:
             data['labels'] = labels.squeeze(-3)  # (N, T, H, W)
@@ -73,6 +73,16 @@ class ClipPreprocessor(BaseDataPreprocessor):
             data['target'] = data['target'].float() / 255
         if virtual is not None:
             data['virtual'] = self.forward(virtual, training)
+        return data
+
+    def _on_device(self, data: Any) -> Any:
+        """The same with all tensors on the model's device, however deep they lie in dicts and lists."""
+        if isinstance(data, Tensor):
+            return data.to(self._anchor.device, non_blocking=True)
+        if isinstance(data, Mapping):
+            return {key: self._on_device(value) for key, value in data.items()}
+        if isinstance(data, list | tuple):
+            return [self._on_device(value) for value in data]
         return data
 
     def encode(self, maps: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_gather
+from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from photoreal.errors import ConfigError
@@ -29,6 +30,7 @@ USUAL_LOSSES = dict(
     temporal=dict(type='MaskedTemporalLoss', weight=0.5))
 
 
+@MODELS.register_module()
 class UnpairedBranch(nn.Module):
     """Which losses virtual clips train the generator with, and which real crops their crops are compared with.
 

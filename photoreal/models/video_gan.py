@@ -30,6 +30,7 @@ from photoreal.registry import DISCRIMINATORS, LOSSES
 from photoreal.structures import LOOK_KEY, ClipContext, FrameInfo, FrameResult, GeneratorOutput, Score
 
 
+@MODELS.register_module()
 class VideoGAN(BaseModel):
     """Generator, discriminator and losses, assembled from configs.
 

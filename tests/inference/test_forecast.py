@@ -87,6 +87,16 @@ def test_what_lives_at_the_worst_moment_is_counted():
     assert step_bytes(enhancer_of(Known()), 32, 48) == (whole + 2 * whole, whole)
 
 
+@pytest.mark.parametrize('config', ['realtime_nano', 'tecogan_multimodal'])
+@pytest.mark.parametrize('dtype', ['fp32', 'bf16'])
+@pytest.mark.parametrize('size', [(64, 96), (360, 640)])
+def test_a_step_that_is_made_weighs_what_a_traced_one_does(config, dtype, size):
+    model = load_untrained(tiny.ROOT / f'configs/{config}.py', () if 'nano' in config else
+                           ('model.generator.num_blocks=1', 'model.generator.mid_channels=8'))
+    enhancer = VideoEnhancer(model, 'cpu', dtype)
+    assert step_bytes(enhancer, *size, traced=False) == pytest.approx(step_bytes(enhancer, *size), rel=0.01)
+
+
 def test_memory_follows_the_size_and_speed_is_measured():
     enhancer = nano()
     small, large = forecast(enhancer, 64, 96), forecast(enhancer, 256, 384)

@@ -3,17 +3,17 @@
 from abc import abstractmethod
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from photoreal.errors import ConfigError
+from photoreal.models.network import Network
 from photoreal.structures import ClipContext, Score
 
 MIN_SIDE = 16  # pixels: what four halvings make one of
 
 
-class Discriminator(BaseModule):
+class Discriminator(Network):
     """Base of all discriminators; register subclasses with ``@DISCRIMINATORS.register_module()``.
 
     VideoGAN constructs a discriminator with ``in_channels`` (the condition's) and ``scale`` (the generator's),

@@ -2,15 +2,15 @@
 
 from abc import abstractmethod
 
-from mmengine.model import BaseModule
 from torch import Tensor
 
+from photoreal.models.network import Network
 from photoreal.structures import GeneratorOutput
 
 State = dict[str, Tensor]
 
 
-class Generator(BaseModule):
+class Generator(Network):
     """Base of all generators; register subclasses with ``@GENERATORS.register_module()``.
 
     VideoGAN constructs a generator with ``in_channels`` (the condition's, derived from the modalities) and
