@@ -15,14 +15,15 @@ from photoreal.errors import ConfigError
 from photoreal.look.table import Look
 from photoreal.registry import suggest
 
-KNEE = 0.6  # linear light from which highlights are held back
+KNEE = 0.6  # linear light from which highlights are held back, where there is too much
+STEEPEST = 4  # power with which they are at most
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 BOUNDS = {'exposure': (-3.0, 3.0), 'contrast': (-0.9, 0.9), 'saturation': (0.0, 2.0)}
 
 
 @dataclass(frozen=True)
 class Development:
-    """How a render is developed; the defaults change nothing but white, which the shoulder lowers a little.
+    """How a render is developed; the defaults change nothing.
 
     Attributes:
         exposure: Stops of light, -3 to 3.
@@ -64,8 +65,7 @@ class Development:
     def apply(self, rgb: np.ndarray) -> np.ndarray:
         """sRGB (n, 3) in [0, 1] -> the same."""
         light = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) * 2 ** self.exposure
-        above = np.maximum(light - KNEE, 0) / (1 - KNEE)
-        light = np.where(above > 0, KNEE + (1 - KNEE) * (1 - np.exp(-above)), light)
+        light = _shoulder(light, 2 ** self.exposure)
         curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clip(0.0031308) ** (1 / 2.4) - 0.055)
         curved = curved - self.contrast * np.sin(2 * math.pi * curved) / (2 * math.pi)
         grey = curved @ np.array(LUMA)
@@ -75,3 +75,12 @@ class Development:
         """Its table."""
         return Look.from_function(self.apply, title=f'developed: exposure {self.exposure:g}, contrast '
                                                     f'{self.contrast:g}, saturation {self.saturation:g}')
+
+
+def _shoulder(light: np.ndarray, most: float) -> np.ndarray:
+    """Light up to ``most``, 1 or more, to 1 at most: unchanged below the knee, and level where it ends."""
+    if most <= 1:
+        return light
+    above, end = np.maximum(light - KNEE, 0) / (1 - KNEE), (most - KNEE) / (1 - KNEE)
+    power = min(STEEPEST, end / (end - 1))
+    return np.minimum(light, KNEE) + (1 - KNEE) * (above - (end - 1) * (above / end) ** power)

@@ -1,12 +1,15 @@
 """Fit a look: the colours of virtual frames are to be spread as those of real ones, class by class where there are any.
 
 The distance is a sliced Wasserstein distance in OKLab: on each of some rays the colours of both sides, sorted, are
-compared (N. Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures", JMIV 51, 2015). Only the few
-numbers of a :class:`~photoreal.look.grade.Grade` are fitted to it, because two scenes never hold the same things.
+compared (N. Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures", JMIV 51, 2015). Only few numbers
+are fitted to it, because two scenes never hold the same things: first how a camera would have exposed and developed the
+render (:class:`~photoreal.look.develop.Development`), then what a colourist would mend of that
+(:class:`~photoreal.look.grade.Grade`).
 
 Legend: n colours, G groups, R rays.
 """
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -16,8 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from photoreal.errors import DataError
+from photoreal.look.develop import Development
 from photoreal.look.grade import MOST_TINT, Grade, change_rgb
-from photoreal.look.oklab import to_oklab
+from photoreal.look.oklab import from_oklab, to_oklab
 from photoreal.look.table import Look
 
 NO_CLASS = 255
@@ -28,8 +32,14 @@ _MOVED, _AIMED = 512, 4096  # of those that are fitted, and that tell where to
 _RAYS = 16
 _COLOUR = 2.5  # how much more a difference of a and b counts than one of lightness
 _PENALTY = 1.5e-3  # weight of what is not plain
-_CAUTION = 0.2, 0.6  # with labels and without: what cannot be matched shows other things, and holds back what can
+# What cannot be matched shows other things, and holds back what can: with labels and without. Exposure and saturation
+# leave all edges where they are; a bent curve does not.
+_DEVELOP_CAUTION, _GRADE_CAUTION = (0.05, 0.3), (1.5, 2.0)
 _STEPS, _RATE = 120, 0.1
+_USUAL = {'exposure': 1.5, 'contrast': 0.25, 'saturation': 0.5}  # stops, and as Development's; of saturation the log
+_GRID = {'exposure': np.linspace(-1.5, 1.5, 7), 'contrast': np.linspace(-0.2, 0.4, 4),
+         'saturation': np.linspace(0.6, 1.4, 5)}
+_HALVINGS = 5  # of the grid's steps, around its best place
 _UNSURE_TINT = 0.01  # most tint without labels: scenes that hold other things differ in colour, and no camera does
 
 
@@ -64,17 +74,56 @@ def fit_look(virtual_frames: Iterable[np.ndarray], real_frames: Iterable[np.ndar
     source, target = (torch.stack([_draw(side[group], rng, count) for group in common])
                       for side, count in ((virtual, _MOVED), (real, _AIMED)))
     sure = virtual_labels is not None
-    grade = _fit(source, target, Grade(MOST_TINT if sure else _UNSURE_TINT), _CAUTION[0 if sure else 1])
+    developed = _develop(source, target, _DEVELOP_CAUTION[0 if sure else 1])
+    source = _developed(developed, source)
+    grade = _fit(source, target, Grade(MOST_TINT if sure else _UNSURE_TINT), _GRADE_CAUTION[0 if sure else 1])
     with torch.no_grad():
-        return Look.from_function(lambda rgb: change_rgb(grade, torch.from_numpy(rgb)).numpy(), title=title)
+        return Look.from_function(lambda rgb: change_rgb(grade, torch.from_numpy(developed.apply(rgb))).numpy(),
+                                  title=title)
+
+
+def _develop(source: Tensor, target: Tensor, caution: float) -> Development:
+    """The development that brings colours (G, n, 3) in OKLab nearest to others (G, m, 3).
+
+    What it cannot match makes it careful, as in :func:`_fit`: contrast above all, which scales whatever flickers.
+    """
+    rays, wanted = _aim(source, target)
+
+    def cost(numbers: dict[str, float]) -> float:
+        changed = _developed(Development(**numbers), source)
+        distance = ((changed @ rays).mT.sort(dim=-1).values - wanted).abs().mean()
+        extent = sum((size / usual) ** 2 for size, usual in zip(
+            (numbers['exposure'], numbers['contrast'], math.log(numbers['saturation'])), _USUAL.values(), strict=True))
+        return float(distance) * (1 + caution * extent)
+
+    places = (dict(zip(_GRID, place, strict=True)) for place in itertools.product(*_GRID.values()))
+    best = min(places, key=cost)
+    steps = {name: float(values[1] - values[0]) for name, values in _GRID.items()}
+    for _ in range(_HALVINGS):
+        steps = {name: step / 2 for name, step in steps.items()}
+        around = (dict(zip(_GRID, place, strict=True)) for place in itertools.product(
+            *[np.clip([best[name] - step, best[name], best[name] + step], _GRID[name][0], _GRID[name][-1])
+              for name, step in steps.items()]))
+        best = min(around, key=cost)
+    return Development(**{name: float(value) for name, value in best.items()})
+
+
+def _developed(development: Development, lab: Tensor) -> Tensor:
+    """Colours (G, n, 3) in OKLab -> the same, developed."""
+    rgb = from_oklab(lab.flatten(0, 1).double()).clamp(0, 1).numpy()
+    return to_oklab(torch.from_numpy(development.apply(rgb)).to(lab)).view_as(lab)
+
+
+def _aim(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Rays (3, R), and where along each of them colours (G, n, 3) should lie, in order: (G, R, n)."""
+    rays = _rays() * torch.tensor([1, _COLOUR, _COLOUR])[:, None]
+    wanted = (target @ rays).mT.sort(dim=-1).values  # (G, R, m)
+    return rays, wanted.unflatten(-1, (source.shape[1], -1)).mean(-1)
 
 
 def _fit(source: Tensor, target: Tensor, grade: Grade, caution: float) -> Grade:
     """Have a grade bring colours (G, n, 3) in OKLab to others (G, m, 3), m a multiple of n, the groups apart."""
-    scale = torch.tensor([1, _COLOUR, _COLOUR])
-    rays = _rays() * scale[:, None]  # (3, R)
-    wanted = (target @ rays).mT.sort(dim=-1).values  # (G, R, m)
-    wanted = wanted.unflatten(-1, (source.shape[1], -1)).mean(-1)  # (G, R, n)
+    rays, wanted = _aim(source, target)
     optimizer = torch.optim.Adam(grade.parameters(), _RATE, betas=(0.9, 0.99))
     for step in range(_STEPS):
         for group in optimizer.param_groups:

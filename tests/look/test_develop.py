@@ -20,9 +20,15 @@ def test_a_stop_doubles_the_light_below_the_knee():
     np.testing.assert_allclose(to_light(Development(exposure=1).apply(dark)), 2 * to_light(dark), atol=1e-6)
 
 
-def test_highlights_are_held_back_and_never_clip():
-    bright = Development(exposure=1.5).apply(GREYS)[:, 0]
-    assert (np.diff(bright) > 0).all() and 0.97 < bright[-1] < 1
+def test_the_defaults_change_nothing():
+    np.testing.assert_allclose(Development().apply(GREYS), GREYS, atol=1e-9)
+
+
+@pytest.mark.parametrize('exposure', [0.05, 0.45, 1.5, 3])
+def test_highlights_are_held_back_and_never_clip(exposure):
+    bright = Development(exposure=exposure).apply(GREYS)[:, 0]
+    assert (np.diff(bright) > 0).all() and bright[-1] == pytest.approx(1)
+    assert bright[-9] > 1 - 1.1 * (1 - GREYS[-9, 0])  # no steeper there than before
 
 
 @pytest.mark.parametrize('contrast', [-0.9, 0.4, 0.9])
