@@ -42,6 +42,8 @@ class PartialClip(Clip, total=False):
     """A clip whose video may lack modalities."""
 
     recorded: dict[str, int]  # modality that videos may lack -> 1 where this one has it, 0 where its map is a blank
+    teacher: Tensor  # (T, 3, H*s, W*s) uint8: what a teacher made of the target, a render; where one is learnt from
+    taught: int  # 1 where a teacher made something of this video, 0 where `teacher` is a blank
 
 
 class ClipItem(PartialClip, total=False):
@@ -50,12 +52,18 @@ class ClipItem(PartialClip, total=False):
     virtual: PartialClip  # of the same shapes; only where the unpaired branch is on
 
 
-class StreamItem(TypedDict):
-    """One item of a StreamDataset: a single frame; a batch has N = 1 in front."""
+class Frame(TypedDict):
+    """A single frame of a stream."""
 
     maps: dict[str, Tensor]  # modality -> (c, H, W)
     frame: Tensor  # (3, h, w) uint8, the untouched source frame: real footage, or the virtual render
     info: FrameInfo
+
+
+class StreamItem(Frame, total=False):
+    """One item of a StreamDataset; a batch has N = 1 in front."""
+
+    teacher: Tensor  # (3, h, w) uint8, what a teacher made of a virtual frame; only where there is such
 
 
 @dataclass
@@ -64,7 +72,7 @@ class FrameResult:
 
     pred: np.ndarray  # (H, W, 3)
     frame: np.ndarray  # (h, w, 3) the source frame
-    target: np.ndarray | None  # (H, W, 3) ground truth; None for the virtual domain
+    target: np.ndarray | None  # (H, W, 3) ground truth, or what a teacher made of a render; None without
     image: np.ndarray | None  # (H, W, 3) the degraded image modality at the size of pred; None without one
     info: FrameInfo
     labels: np.ndarray | None = None  # (h', w') uint8 classes of the first label map, 255 none; None without one
@@ -156,6 +164,8 @@ class ClipContext:
     frames: Tensor | None = None  # (N, T, 3, H*s, W*s) the untouched source frames: the target, or the virtual render
     judge: Callable[[Tensor], list[Score]] | None = None  # in its own phase: the discriminator, of another clip
     labels: Tensor | None = None  # (N, T, H, W) uint8 class of each pixel, 255 none
+    teacher: Tensor | None = None  # (N, T, 3, H*s, W*s) in [0, 1]: what a teacher made of the render
+    taught: Tensor | None = None  # (N,) 1 where a teacher made something of the clip, 0 where `teacher` is a blank
     pairs: 'Pairs | None' = None  # of virtual clips: their crops, and the real crops to compare them with
 
     def need(self, name: str, who: str) -> Any:
@@ -177,6 +187,8 @@ _REMEDY = {
     'frames': 'train on clips with frames',
     'judge': 'configure model.discriminator, or leave this loss out',
     'labels': 'add a LabelMap to the modalities, or leave this loss out',
+    'teacher': 'train on virtual clips with a target/ beside their frames: docs/teacher.md, or leave this loss out',
+    'taught': 'train on virtual clips with a target/ beside their frames: docs/teacher.md, or leave this loss out',
     'pairs': 'it compares virtual clips with real ones: move it to model.unpaired.losses',
     'flow': 'choose a generator that estimates flow (FRNet), or leave this component out',
     'flow_back': 'choose a generator that estimates flow (FRNet), or leave this component out',

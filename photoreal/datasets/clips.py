@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from photoreal.datasets.layout import VideoRecord, scan
+from photoreal.datasets.layout import TARGET, VideoRecord, scan
+from photoreal.datasets.sources import FrameSource
 from photoreal.datasets.styles import InputStyles
 from photoreal.datasets.transforms import Window, compute_map, reflect, to_tensor
 from photoreal.errors import ConfigError, DataError
@@ -92,6 +95,8 @@ class ClipDataset(Dataset):
         look: What virtual frames go through before modalities are computed from them, see
             :func:`photoreal.look.build_look`; None: nothing. The frames of
             virtual clips go through it too, and so do the donors of input styles.
+        teacher: Whether virtual clips come with what a teacher made of their frames, from ``target/`` beside them; a
+            video may lack it, and its items tell. None: where one of the model's losses learns from a teacher.
 
     Attributes:
         virtual: The virtual clips, where items have such.
@@ -106,7 +111,8 @@ class ClipDataset(Dataset):
                  scale: int = 1, strides: Sequence[int] = (1,), reverse_prob: float = 0.0, flip_prob: float = 0.5,
                  still_prob: float = 0.0, still_speed: float = 4, seed: int = 0,
                  input_styles: dict[str, dict | None] | None = None, unpaired: dict[str, Any] | None = None,
-                 optional: Sequence[str] | None = None, look: str | dict[str, Any] | Look | None = None) -> None:
+                 optional: Sequence[str] | None = None, look: str | dict[str, Any] | Look | None = None,
+                 teacher: bool | None = None) -> None:
         self.modalities = build_modalities(modalities)
         self.clip_length = clip_length
         self.crop_size = (crop_size, crop_size) if isinstance(crop_size, int) else crop_size and tuple(crop_size)
@@ -123,7 +129,9 @@ class ClipDataset(Dataset):
         min_height, min_width = (side * scale for side in self.crop_size or (1, 1))
         self.optional = tuple(name for name in optional or () if self.modalities[name].folder is not None)
         self.videos: list[VideoRecord] = scan(data_root, split, [domain], self.modalities, min_length=clip_length,
-                                              min_size=(min_height, min_width), optional=self.optional)
+                                              min_size=(min_height, min_width), optional=self.optional,
+                                              targets=bool(teacher))
+        self.teacher = bool(teacher) and domain == 'virtual'
         self.look = build_look(look)
         self.input_styles = InputStyles(input_styles, data_root, self.look)
         self._ends = np.cumsum([len(video) for video in self.videos])
@@ -135,7 +143,8 @@ class ClipDataset(Dataset):
                                   f'{domain!r}')
             self.virtual = ClipDataset(data_root, self.modalities, split, 'virtual', clip_length, crop_size, scale,
                                        strides, reverse_prob, flip_prob, still_prob, still_speed, seed,
-                                       optional=self.optional, look=self.look)
+                                       optional=self.optional, look=self.look, teacher=teacher)
+        self._check_teacher(data_root, bool(teacher))
         self._blanks = {name: blank for name in self.optional if (blank := self._blank_of(name)) is not None}
         self._share_blanks(data_root, alone=(split, domain) == ('train', 'real'))
 
@@ -159,6 +168,17 @@ class ClipDataset(Dataset):
                          'reverse_prob=0 and still_prob=0')
         if wrong:
             raise ConfigError.from_faults('ClipDataset:', wrong)
+
+    def _check_teacher(self, data_root: str | os.PathLike, wanted: bool) -> None:
+        if not wanted or self.virtual is not None:  # whose own matter it is then
+            return
+        if not self.teacher:
+            raise ConfigError("ClipDataset: teacher is for virtual clips: expected domain='virtual', or unpaired ones "
+                              'beside the real; or leave the loss out that learns from a teacher')
+        if all(video.target is None for video in self.videos):
+            raise DataError(f'{data_root}: no virtual video to train on has {TARGET}/, from which a loss learns; put '
+                            "there what a teacher made of each frame, under the frame's name (docs/teacher.md), or "
+                            'leave the loss out')
 
     def __len__(self) -> int:
         """Clips an epoch."""
@@ -205,6 +225,10 @@ class ClipDataset(Dataset):
                         seed=int(self._rng(k, 1).integers(1 << 63)))
         if self.optional:
             clip['recorded'] = {name: int(name in video.recorded) for name in self.optional}
+        if self.teacher:
+            taught = video.target is not None
+            clip['taught'] = int(taught)
+            clip['teacher'] = self._read_teacher(video.target, plan) if taught else torch.zeros_like(clip['target'])
         if self.virtual is not None:
             clip['virtual'] = self.virtual[k, length]
         return clip
@@ -292,6 +316,13 @@ class ClipDataset(Dataset):
             maps[name] = modality.flip(made) if plan.flip else made
         target = _cut(frames[len(before):], [w.within(seen).scaled(self.scale) for w in plan.windows])
         return maps, target[:, :, ::-1] if plan.flip else target
+
+    def _read_teacher(self, source: FrameSource, plan: _Plan) -> Tensor:
+        """(T, 3, H*s, W*s): what a teacher made of the clip, in the same windows."""
+        seen = Window.spanning(plan.windows)
+        frames = source.read(plan.indices, window=seen.scaled(self.scale))
+        frames = _cut(frames, [w.within(seen).scaled(self.scale) for w in plan.windows])
+        return to_tensor(frames[:, :, ::-1] if plan.flip else frames)
 
     def _read_recorded(self, name: str, modality: Modality, video: VideoRecord, plan: _Plan,
                        params: dict[str, Any]) -> np.ndarray:

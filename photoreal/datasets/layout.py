@@ -2,7 +2,8 @@
 
 The layout: ``<root>/<split>/<domain>/<video>/{frames,<modality>...}/<name>.png``, where ``frames.mp4`` may stand for
 the folder ``frames/``, and ``<modality>.mp4`` likewise; or an LMDB of all that. ``frames.lmdb`` may be an LMDB of
-TecoGAN-PyTorch, or a link to one, that has a video of the folder's name.
+TecoGAN-PyTorch, or a link to one, that has a video of the folder's name. ``target/`` beside virtual frames is what a
+teacher made of them.
 """
 
 import os
@@ -18,6 +19,7 @@ from photoreal.datasets.sources import FrameSource, open_source, size_text, visi
 from photoreal.errors import DataError
 from photoreal.modalities.base import Modality
 
+TARGET = 'target'  # folder of what a teacher made of virtual frames
 _CHUNK = 256  # frames a task of the thread pool
 _LISTED = 5  # faults of one kind in one folder, before they are only counted
 
@@ -33,6 +35,8 @@ class VideoRecord:
         path: The video's folder.
         frames: The frames.
         recorded: Name of a modality -> its recorded maps, of those that it has.
+        target: What a teacher made of the frames, of the same names and size; None where there is none, or where nobody
+            has asked for it.
     """
 
     name: str
@@ -41,6 +45,7 @@ class VideoRecord:
     path: Path | LmdbPath
     frames: FrameSource
     recorded: dict[str, FrameSource]
+    target: FrameSource | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -71,8 +76,8 @@ def absence(data_root: str | os.PathLike, split: str, domain: str) -> str:
 
 
 def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
-         min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = ()
-         ) -> list[VideoRecord]:
+         min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = (),
+         targets: bool = False) -> list[VideoRecord]:
     """Find the videos and check everything that can be checked without decoding them.
 
     Args:
@@ -83,6 +88,7 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
         min_length: Frames that every video must have.
         min_size: (height, width) in pixels that every frame must have.
         optional: Names of modalities that a video may lack.
+        targets: Whether ``target/`` beside virtual frames is of interest; a video may lack it.
 
     Returns:
         The videos, domain after domain, in natural order of their names.
@@ -91,7 +97,7 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
         DataError: It lists all faults, each with its path.
     """
     videos, faults = survey(data_root, split, domains, modalities, min_length=min_length, min_size=min_size,
-                            optional=optional)
+                            optional=optional, targets=targets)
     if faults:
         count = f'{len(faults)} faults' if len(faults) > 1 else 'a fault'
         raise DataError.from_faults(f'{data_root}: found {count} in the data (split {split}):', faults)
@@ -99,8 +105,8 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
 
 
 def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
-           min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = ()
-           ) -> tuple[list[VideoRecord], list[str]]:
+           min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = (),
+           targets: bool = False) -> tuple[list[VideoRecord], list[str]]:
     """As :func:`scan`, for those who want to see the sound videos too where others have faults.
 
     Returns:
@@ -116,13 +122,17 @@ def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], mod
                   'point it at your data with --cfg-options data_root=/path')
         raise DataError(f'{root}: the data root is no folder that exists; {remedy}')
     folders = {name: modality.folder for name, modality in modalities.items() if modality.folder is not None}
-    needed = {folder for name, folder in folders.items() if name not in optional}
+    needed = {'frames', *(folder for name, folder in folders.items() if name not in optional)}
+    reasons = {'frames': 'every video needs its frames'}
+    for name, folder in folders.items():
+        reasons.setdefault(folder, f"modality '{name}' is recorded there")
     faults: list[str] = []
     opened: list[tuple[str, Path | LmdbPath, dict[str, FrameSource], bool]] = []
     for domain in domains:
         for path in _video_folders(root, split, domain, faults):
             count = len(faults)
-            sources = _open_sources(path, folders, needed, faults)
+            taught = {TARGET: ''} if targets and domain == 'virtual' else {}
+            sources = _open_sources(path, {**taught, **reasons}, needed, faults)
             opened.append((domain, path, sources, len(faults) == count))
     sizes = _probe([source for _, _, sources, _ in opened for source in sources.values()])
     videos = []
@@ -131,7 +141,8 @@ def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], mod
         faults.extend(found)
         if sound and not found:
             videos.append(VideoRecord(path.name, domain, split, path, sources['frames'],
-                                      {name: sources[folder] for name, folder in folders.items() if folder in sources}))
+                                      {name: sources[folder] for name, folder in folders.items() if folder in sources},
+                                      sources.get(TARGET) if targets and domain == 'virtual' else None))
     return videos, faults
 
 
@@ -151,17 +162,15 @@ def _video_folders(root: Path | LmdbPath, split: str, domain: str, faults: list[
     return []
 
 
-def _open_sources(path: Path | LmdbPath, folders: Mapping[str, str], needed: Collection[str],
+def _open_sources(path: Path | LmdbPath, reasons: Mapping[str, str], needed: Collection[str],
                   faults: list[str]) -> dict[str, FrameSource]:
+    """Folder -> what lies there, of the folders of ``reasons``, which tell what each is for."""
     sources: dict[str, FrameSource] = {}
-    wanted = {'frames': 'every video needs its frames'}
-    for name, folder in folders.items():
-        wanted.setdefault(folder, f"modality '{name}' is recorded there")
-    for stem, reason in wanted.items():
+    for stem, reason in reasons.items():
         try:
             source = open_source(path, stem)
             if source is None:
-                if stem == 'frames' or stem in needed:
+                if stem in needed:
                     faults.append(f'{path}: found no {stem}/ and no video {stem}.mp4, only '
                                   f'{_some([p.name for p in visible(path)])}; {reason}; add it, or '
                                   + ('remove this folder' if stem == 'frames' else

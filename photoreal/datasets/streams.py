@@ -24,6 +24,7 @@ class StreamDataset(Dataset):
 
     Real frames are cut to a multiple of ``scale`` and the condition is computed on them shrunk by it, so that the
     frame is the target; virtual frames are the condition's own size, and predictions come out ``scale`` times larger.
+    With a ``scale`` of 1, what a teacher made of virtual frames comes along, from ``target/`` beside them.
 
     Args:
         data_root: The data set's folder, an LMDB that it was packed into, or a URL of either.
@@ -62,7 +63,7 @@ class StreamDataset(Dataset):
         self.scale = scale
         self.look = build_look(look)
         self.videos: list[VideoRecord] = scan(data_root, split, domains, self.modalities, min_size=(scale, scale),
-                                              optional=optional or ())
+                                              optional=optional or (), targets=scale == 1)
         self.video_ranges: list[range] = []
         start = 0
         for video in self.videos:
@@ -101,7 +102,10 @@ class StreamDataset(Dataset):
             maps[name] = compute_map(name, modality, given, self._params[name], source, indices)[-1]
         info = FrameInfo(domain=video.domain, video=video.name, name=video.frames.names[index], index=index,
                          length=len(span), fps=video.fps)
-        return StreamItem(maps={name: to_tensor(m) for name, m in maps.items()}, frame=to_tensor(frames[-1]), info=info)
+        item = StreamItem(maps={name: to_tensor(m) for name, m in maps.items()}, frame=to_tensor(frames[-1]), info=info)
+        if video.target is not None:
+            item['teacher'] = to_tensor(video.target.read([index])[0])
+        return item
 
     def _context(self) -> int:
         return max((m.context for m in self.modalities.values() if m.folder is None), default=0)

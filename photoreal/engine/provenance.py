@@ -20,7 +20,7 @@ from mmengine.dist import get_world_size
 from torch.utils.data import Dataset
 
 import photoreal
-from photoreal.datasets.layout import VideoRecord
+from photoreal.datasets.layout import TARGET, VideoRecord
 from photoreal.datasets.sources import FolderSource, FrameSource
 from photoreal.datasets.writers import write_json
 from photoreal.errors import DataError
@@ -101,6 +101,8 @@ def _fingerprint(videos: Sequence[VideoRecord]) -> dict[str, Any]:
     digest = hashlib.sha256()
     for video in videos:
         sources = {'frames': video.frames, **video.recorded}
+        if video.target is not None:
+            sources |= {TARGET: video.target}
         found = [video.split, video.domain, video.name,
                  {name: [source.names, source.size, _bytes(source)] for name, source in sources.items()}]
         digest.update(json.dumps(found).encode())

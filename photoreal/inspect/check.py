@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.datasets.layout import VideoRecord, absence, is_absent, survey
+from photoreal.datasets.layout import TARGET, VideoRecord, absence, is_absent, survey
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import size_text
 from photoreal.inspect.colours import ColourStatistics
@@ -127,7 +127,7 @@ def _survey(report: Report) -> Iterator[VideoRecord]:
         trained = plan.required[0] == (split, domain)
         videos, faults = survey(report.root, split, [domain], modalities, min_length=plan.clip_length if trained else 1,
                                 min_size=plan.min_size if trained else (plan.scale, plan.scale),
-                                optional=plan.optional)
+                                optional=plan.optional, targets=True)
         report.findings += [Finding('error' if required else 'warning', fault) for fault in faults]
         yield from videos
 
@@ -153,6 +153,7 @@ def _findings(report: Report) -> Iterator[Finding]:
         yield from _of_video(look, report.plan)
     yield from _of_sizes(report)
     yield from _of_recorded(report)
+    yield from _of_targets(report)
     for name in report.label_maps():
         yield from _of_classes(report, name)
     yield from _of_colours(report)
@@ -209,6 +210,19 @@ def _of_recorded(report: Report) -> Iterator[Finding]:
             other = 'virtual' if domain == 'real' else 'real'
             yield Finding('note', f'{modality.folder}: found beside {domain} videos only; to train with it, record or '
                                   f'estimate it for the {other} ones (tools/prepare_data.py --modalities)')
+
+
+def _of_targets(report: Report) -> Iterator[Finding]:
+    """Which virtual videos to train on a teacher has made something of."""
+    videos = [look.video for look in report.looks if (look.video.split, look.video.domain) == ('train', 'virtual')]
+    untaught = [video.name for video in videos if video.target is None]
+    where = report.root / 'train' / 'virtual'
+    if report.plan.teacher and videos and len(untaught) == len(videos):
+        yield Finding('error', f'{where}: no video has {TARGET}/, from which a loss learns; put there what a teacher '
+                               "made of each frame, under the frame's name (docs/teacher.md), or leave the loss out")
+    elif 0 < len(untaught) < len(videos):
+        yield Finding('note', f'{where}: {len(untaught)} of {len(videos)} videos have no {TARGET}/: '
+                              f'{_some(untaught)}; nothing is learnt of a teacher from them')
 
 
 def _of_classes(report: Report, name: str) -> Iterator[Finding]:

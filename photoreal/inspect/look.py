@@ -9,6 +9,7 @@ import numpy as np
 
 from photoreal.datasets.layout import VideoRecord
 from photoreal.datasets.scenes import CutDetector
+from photoreal.datasets.sources import FrameSource
 from photoreal.errors import DataError
 from photoreal.inspect.colours import ColourStatistics
 from photoreal.inspect.halos import EdgeProfile
@@ -117,6 +118,8 @@ def look_at(video: VideoRecord, modalities: Mapping[str, Modality], budget: int)
         estimated = modality.folder is None and modality.is_label and modality.channels > 1
         if name in video.recorded or estimated:
             _look_at_maps(look, name, modality)
+    if video.target is not None:
+        _look_at_target(look, video.target)
     return look
 
 
@@ -149,6 +152,15 @@ def _look_at_maps(look: VideoLook, name: str, modality: Modality) -> None:
             counts = np.bincount(maps.ravel(), minlength=256)
             known = np.append(counts[:modality.channels], counts[modality.channels:].sum())
             look.classes[name] = look.classes.get(name, 0) + known
+
+
+def _look_at_target(look: VideoLook, target: FrameSource) -> None:
+    for index in spread(len(look.video), _MAPPED):
+        try:
+            target.read([index])
+        except DataError as error:
+            look.faults.append(str(error))
+            return
 
 
 def _thumbnail(frame: np.ndarray) -> np.ndarray:

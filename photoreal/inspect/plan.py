@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from photoreal.datasets.build import optional_modalities
+from photoreal.datasets.build import learns_from_teacher, optional_modalities
+from photoreal.datasets.layout import TARGET
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import VIDEO_SUFFIXES, FrameSource, open_source, visible
 from photoreal.errors import DataError
@@ -35,6 +36,7 @@ class CheckPlan:
         configured: Whether a config says all this; else it was inferred from the folders.
         optional: Names of modalities that a video may lack.
         look: What virtual frames go through before modalities are computed from them.
+        teacher: Whether a loss learns from what a teacher made of virtual frames.
     """
 
     modalities: Mapping[str, Modality]
@@ -46,6 +48,7 @@ class CheckPlan:
     configured: bool = False
     optional: tuple[str, ...] = ()
     look: Look | None = None
+    teacher: bool = False
 
 
 def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
@@ -63,7 +66,8 @@ def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
     return CheckPlan(build_modalities(cfg['model']['modalities']), tuple(required), train.get('clip_length', 10),
                      (height * scale, width * scale), scale,
                      one_size=crop is None and cfg['train_dataloader'].get('batch_size', 1) > 1, configured=True,
-                     optional=optional_modalities(cfg), look=build_look(train.get('look')))
+                     optional=optional_modalities(cfg), look=build_look(train.get('look')),
+                     teacher=learns_from_teacher(cfg))
 
 
 def plan_from_folders(root: str | os.PathLike) -> CheckPlan:
@@ -92,12 +96,12 @@ def plan_from_folders(root: str | os.PathLike) -> CheckPlan:
 
 
 def recorded_stems(video: Path | LmdbPath) -> list[str]:
-    """Names of the folders and video files that lie beside a video's frames."""
+    """Names of the folders and video files that lie beside a video's frames, but for what a teacher made of them."""
     if not video.is_dir():
         return []
     stems = {p.name if p.is_dir() else p.stem for p in visible(video)
              if p.is_dir() or p.suffix.lower() in VIDEO_SUFFIXES}
-    return sorted(stems - {'frames'})
+    return sorted(stems - {'frames', TARGET})
 
 
 def _open(video: Path | LmdbPath, stem: str) -> list[FrameSource]:

@@ -51,9 +51,9 @@ class ClipPreprocessor(nn.Module):
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Replace ``maps`` by ``condition`` (N, T, C, H, W), or (N, C, H, W) for single frames.
 
-        ``target`` becomes float32 in [0, 1], and ``labels`` is added, (N, T, H, W) uint8, where a modality has classes;
-        everything else is passed on as it is, on the device. The clips under ``virtual``, where there are any, are
-        made into such a batch too.
+        ``target`` and ``teacher`` become float32 in [0, 1], and ``labels`` is added, (N, T, H, W) uint8, where a
+        modality has classes; everything else is passed on as it is, on the device. The clips under ``virtual``, where
+        there are any, are made into such a batch too.
 
         Args:
             data: A collated batch of clips or frames.
@@ -69,8 +69,9 @@ class ClipPreprocessor(nn.Module):
         if labels is not None:
             data['labels'] = labels.squeeze(-3)  # (N, T, H, W)
         data['condition'] = self.encode(data.pop('maps'), present)
-        if 'target' in data:
-            data['target'] = data['target'].float() / 255
+        for name in ('target', 'teacher'):
+            if name in data:
+                data[name] = data[name].float() / 255
         if virtual is not None:
             data['virtual'] = self.forward(virtual, training)
         return data

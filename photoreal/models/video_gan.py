@@ -201,12 +201,12 @@ class VideoGAN(BaseModel):
 
     def begin(self, batch: dict[str, Any]) -> ClipContext:
         """A context with condition, target and image; clips run forward and back again where a loss wants that."""
-        condition, target, labels = batch['condition'], batch['target'], batch.get('labels')
+        clips = [batch['condition'], batch['target'], batch.get('labels'), batch.get('teacher')]
         if self.ping_pong:
-            condition, target, labels = (None if clip is None else torch.cat([clip, clip[:, :-1].flip(1)], dim=1)
-                                         for clip in (condition, target, labels))
+            clips = [None if clip is None else torch.cat([clip, clip[:, :-1].flip(1)], dim=1) for clip in clips]
+        condition, target, labels, teacher = clips
         return ClipContext(condition, target, self.data_preprocessor.image(condition), ping_pong=self.ping_pong,
-                           frames=target, labels=labels)
+                           frames=target, labels=labels, teacher=teacher, taught=batch.get('taught'))
 
     def _begin_virtual(self, batch: dict[str, Any], real: ClipContext) -> ClipContext:
         """As :meth:`begin` for the batch's virtual clips: their frames are no target."""
@@ -296,12 +296,16 @@ class VideoGAN(BaseModel):
         state = self._follow(info, condition)
         pred, state = self.trained_generator.step(condition, state)
         self._stream = (info, state)
-        frame, pred = data['frame'], _to_uint8(pred)
+        frame, pred, teacher = data['frame'], _to_uint8(pred), data.get('teacher')
+        if info['domain'] == 'real':
+            target = _to_numpy(frame)
+        else:
+            target = None if teacher is None else _to_uint8(teacher)
         image = self.data_preprocessor.image(condition)
         if image is not None and self.scale > 1:
             image = F.interpolate(image, scale_factor=self.scale, mode='bicubic', align_corners=False)
         return [FrameResult(
-            pred=pred, frame=_to_numpy(frame), target=_to_numpy(frame) if info['domain'] == 'real' else None,
+            pred=pred, frame=_to_numpy(frame), target=target,
             image=None if image is None else _to_uint8(image), info=info,
             labels=None if labels is None else labels[0, 0].cpu().numpy())]
 

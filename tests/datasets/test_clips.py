@@ -324,3 +324,36 @@ def test_what_no_video_has_cannot_be_learnt(tmp_path):
     make_video(tmp_path, COUNT, height=HEIGHT, width=WIDTH)
     with pytest.raises(DataError, match="no video to train on has labels/, where the modality 'labels' is recorded"):
         _clips(tmp_path, {'labels': Labels(), 'copy': Copy()}, optional=['labels'])
+
+
+@pytest.mark.parametrize('still', [0.0, 1.0])
+@pytest.mark.parametrize('scale', [1, 2])
+def test_what_a_teacher_made_lies_on_the_frames(tmp_path, still, scale):
+    frames = make_video(tmp_path, COUNT, domain='virtual', height=24, width=32)
+    write_folder(tmp_path / 'train/virtual/a/target', 255 - frames)
+    dataset = _clips(tmp_path, domain='virtual', teacher=True, flip_prob=0.5, reverse_prob=0.5, still_prob=still,
+                     scale=scale)
+    for item in map(dataset.__getitem__, range(COUNT)):
+        assert item['taught'] == 1 and item['teacher'].shape == (3, 3, 9 * scale, 9 * scale)
+        assert torch.equal(item['teacher'], 255 - item['target'])
+
+
+def test_a_video_may_lack_a_teacher(tmp_path, frames):
+    write_folder(tmp_path / 'train/virtual/a/target', 255 - make_video(tmp_path, COUNT, domain='virtual', seed=1))
+    make_video(tmp_path, COUNT, 'b', domain='virtual', seed=2)
+    dataset = _clips(tmp_path, unpaired={}, teacher=True)
+    items = [dataset[k]['virtual'] for k in range(2 * COUNT)]
+    assert {item['taught'] for item in items} == {0, 1} and 'teacher' not in dataset[0]
+    for item in items:
+        assert torch.equal(item['teacher'], (255 - item['target']) * item['taught'])
+    assert default_collate(items)['teacher'].shape == (2 * COUNT, 3, 3, 9, 9)
+    assert all('teacher' not in _clips(tmp_path, unpaired={})[k]['virtual'] for k in range(COUNT))
+
+
+def test_a_teacher_that_is_nowhere(tmp_path, frames):
+    make_video(tmp_path, COUNT, domain='virtual')
+    for arguments in ({'domain': 'virtual'}, {'unpaired': {}}):
+        with pytest.raises(DataError, match=r'no virtual video to train on has target/.*docs/teacher.md'):
+            _clips(tmp_path, teacher=True, **arguments)
+    with pytest.raises(ConfigError, match="teacher is for virtual clips: expected domain='virtual', or unpaired"):
+        _clips(tmp_path, teacher=True)

@@ -174,3 +174,33 @@ def test_many_faults_of_a_folder_are_counted(root):
     message = _fault(root, modalities={'copy': Copy()})
     assert message.count('found an empty file') == 5
     assert f'{folder}: the same holds for 15 more files' in message
+
+
+def _taught(root, name='b', count=5, **kwargs):
+    """A virtual video and its folder for what a teacher made."""
+    make_video(root, count, name, domain='virtual', **kwargs)
+    return root / f'train/virtual/{name}/target'
+
+
+def test_targets_are_found_where_they_are_asked_for(tmp_path):
+    write_folder(_taught(tmp_path), pictures(5, seed=9))
+    make_video(tmp_path, 5, 'c', domain='virtual')
+    assert [v.target for v in scan(tmp_path, 'train', ['virtual'], {})] == [None, None]
+    taught, other = scan(tmp_path, 'train', ['virtual'], {}, targets=True)
+    assert other.target is None
+    np.testing.assert_array_equal(taught.target.read(range(5)), pictures(5, seed=9))
+
+
+def test_faults_of_targets_are_told_as_those_of_maps(tmp_path):
+    folder = write_folder(_taught(tmp_path), pictures(5))
+    (folder / '00003.png').rename(folder / '00009.png')
+    message = _fault(tmp_path, {}, ['virtual'], targets=True)
+    assert f'{folder}: found 5 maps for 5 frames: no map called 00003, no frame for 00009' in message
+    write_image(folder / '00001.png', pictures(1, 10, 16)[0])
+    assert f'{folder}/00001.png: found 16x10 pixels; expected 16x12' in _fault(tmp_path, {}, ['virtual'], targets=True)
+
+
+def test_a_real_video_has_no_teacher(tmp_path):
+    make_video(tmp_path, 5, 'a')
+    (tmp_path / 'train/real/a/target').mkdir()  # not even looked at
+    assert scan(tmp_path, 'train', ['real'], {}, targets=True)[0].target is None

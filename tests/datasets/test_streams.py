@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader
 
 from photoreal.datasets import StreamDataset, WholeVideoSampler
@@ -14,6 +15,7 @@ from tests.datasets.helpers import (
     RandomGain,
     make_video,
     to_numpy,
+    write_folder,
     write_video,
 )
 
@@ -140,3 +142,15 @@ def test_a_video_may_lack_what_the_model_can_do_without(tmp_path, videos):
     modalities['more'].folder = 'more'
     dataset = StreamDataset(tmp_path, modalities, optional=['more'])
     assert list(dataset[0]['maps']) == ['copy'] and list(dataset.modalities) == ['copy', 'more']
+
+
+def test_what_a_teacher_made_comes_along_where_there_is_such(tmp_path):
+    frames = make_video(tmp_path, 4, 'a', 'val', 'virtual')
+    write_folder(tmp_path / 'val/virtual/a/target', 255 - frames)
+    make_video(tmp_path, 4, 'b', 'val', 'virtual')
+    dataset = StreamDataset(tmp_path, {'copy': Copy()}, domains=['virtual'])
+    for item in map(dataset.__getitem__, range(4)):
+        assert torch.equal(item['teacher'], 255 - item['frame'])
+    assert all('teacher' not in dataset[k] for k in range(4, 8))
+    enlarging = StreamDataset(tmp_path, {'copy': Copy()}, domains=['virtual'], scale=2)
+    assert 'teacher' not in enlarging[0]  # of which the target has not the size

@@ -218,3 +218,27 @@ def test_an_lmdb_is_checked_as_its_folder_is(tmp_path: Path) -> None:
     folder, packed = (check(root, plan_from_folders(root)) for root in (tmp_path / 'data', tmp_path / 'data.lmdb'))
     assert packed.gap == folder.gap and len(packed.looks) == 4
     assert len(packed.findings) == len(folder.findings) == 2
+
+
+def test_what_a_teacher_made_is_checked(tmp_path: Path) -> None:
+    root = sound_root(tmp_path)
+    video = put(root, 'train/virtual/e', frames(4), target=frames(5))
+    put(root, 'train/virtual/f', frames(6))
+    assert 'target' not in plan_from_folders(root).modalities
+    report = check(root, PLAN)
+    assert found(report, 'error') == found(report, 'warning') == []
+    assert [text for text in found(report, 'note') if '1 of 2 videos have no target/: f;' in text]
+    damaged = video / 'target/00000.png'
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    assert any(str(damaged) in text for text in found(check(root, PLAN), 'warning'))
+    (video / 'target/00003.png').unlink()
+    assert any('no map called 00003' in text for text in found(check(root, PLAN), 'warning'))
+
+
+def test_a_loss_that_learns_from_a_teacher_needs_one(tmp_path: Path) -> None:
+    root = sound_root(tmp_path)
+    put(root, 'train/virtual/e', frames(4))
+    plan = dataclasses.replace(PLAN, required=(('train', 'virtual'),), teacher=True)
+    assert any('no video has target/, from which a loss learns' in text for text in found(check(root, plan), 'error'))
+    put(root, 'train/virtual/e', frames(4), target=frames(4))
+    assert not check(root, plan).failed

@@ -23,12 +23,14 @@ class Loss(nn.Module):
         trains_discriminator: Whether :meth:`discriminator_loss` is what the discriminator is trained with.
         penalises_discriminator: Whether the loss is the discriminator's alone: it is added to what that is trained
             with, and the generator is not trained with it.
+        needs_teacher: Whether it learns from what a teacher made of virtual clips; data sets then bring it along.
         compares_pairs: Whether it takes ``pairs``, which the unpaired branch then makes.
     """
 
     needs_ping_pong: bool = False
     trains_discriminator: bool = False
     penalises_discriminator: bool = False
+    needs_teacher: bool = False
     compares_pairs: bool = False
 
     def __init__(self, weight: float = 1.0) -> None:
