@@ -36,7 +36,8 @@ class VideoMetric(BaseMetric):
             metrics of the same names are wanted, such as one each of two protocols.
 
     Attributes:
-        needs_target: The metric compares with ground truth, so that it is for the real domain alone.
+        needs_target: The metric compares with ground truth. Virtual videos have none: there it compares with what a
+            teacher made of the frames (``target/``), and passes over videos that have no such thing.
         per_video: ``<domain>/<video>`` -> name -> mean over that video's frames, of the last evaluation; like
             ``per_frame`` and ``mean_over_frames`` it is filled on the main process only.
         per_frame: ``<domain>/<video>`` -> name -> the value of each frame in order, None where a frame has none.
@@ -47,7 +48,7 @@ class VideoMetric(BaseMetric):
             another one.
 
     Raises:
-        ConfigError: An unknown domain, or one without the ground truth that the metric needs.
+        ConfigError: An unknown domain.
     """
 
     needs_target: ClassVar[bool] = False
@@ -57,9 +58,6 @@ class VideoMetric(BaseMetric):
     def __init__(self, domain: str, prefix: str | None = None) -> None:
         if domain not in DOMAINS:
             raise ConfigError(f'{type(self).__name__}: no domain is called {domain!r}{suggest(str(domain), DOMAINS)}')
-        if self.needs_target and domain != 'real':
-            raise ConfigError(f'{type(self).__name__} compares with ground truth, which the domain {domain!r} does '
-                              "not have: expected domain='real'; leave this metric out, or take WarpError")
         # 'gpu' means the process group, whichever device it runs on; 'cpu' would pass files through the
         # working directory.
         super().__init__(collect_device='gpu', prefix=prefix or domain)
@@ -126,7 +124,8 @@ class VideoMetric(BaseMetric):
                             'the frame before it: expected the frames of a video in order and all in one process; '
                             "use StreamDataset's sampler")
         try:
-            values = self.update(result)
+            untaught = self.needs_target and info['domain'] == 'virtual' and result.target is None
+            values = {} if untaught else self.update(result)
         except ValueError as error:
             raise DataError(f"{type(self).__name__}: frame {index} ('{info['name']}') of {video}: {error}") from error
         if index == info['length'] - 1:
@@ -143,8 +142,9 @@ class VideoMetric(BaseMetric):
                       logger='current', level=logging.WARNING)
         empty = [video for video, means in self.per_video.items() if not means]
         if empty:
-            print_log(f'{who}: no frame gave a value in {", ".join(empty)} (too short or too small?); left out of the '
-                      'mean', logger='current', level=logging.WARNING)
+            print_log(f'{who}: no frame gave a value in {", ".join(empty)} (too short, too small'
+                      + (', or without a target/' if self.needs_target and self.domain == 'virtual' else '')
+                      + '?); left out of the mean', logger='current', level=logging.WARNING)
 
 
 def _video_key(info: FrameInfo) -> str:

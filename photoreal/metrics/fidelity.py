@@ -154,7 +154,7 @@ class PSNR(VideoMetric):
     the degraded image modality, where the model has one: the prediction has to beat it.
 
     Args:
-        domain: ``real``.
+        domain: ``real``; ``virtual``: against what a teacher made.
         protocol: ``plain``: all frames, whole. ``tecogan``: as the TecoGAN authors evaluate (Chu et al., "Learning
             temporal coherence via self-supervision for GAN-based video generation", ACM TOG 39(4), 2020), without
             the first and last two frames, cropped to multiples of 32 with at least 8 pixels off each side; their
@@ -185,7 +185,7 @@ class SSIM(VideoMetric):
     """Structural similarity on Y (BT.601, studio range), higher is better, 1 at the most: ``ssim``.
 
     Args:
-        domain: ``real``.
+        domain: ``real``; ``virtual``: against what a teacher made.
         protocol: ``plain``: all frames, whole, Gaussian window, data range 255, as Wang et al. define it.
             ``tecogan``: frames and crop as :class:`PSNR` has them, uniform 7x7 window, and as data range the range
             of the predicted Y. The numbers of the two do not compare.
@@ -218,7 +218,7 @@ class MSSSIM(VideoMetric):
     Frames with a side shorter than 176 pixels have no value.
 
     Args:
-        domain: ``real``.
+        domain: ``real``; ``virtual``: against what a teacher made.
         protocol: Which frames and what crop, as :class:`PSNR` has them; window and data range are the paper's in both.
         prefix: First part of the names; None: the domain.
     """

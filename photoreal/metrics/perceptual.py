@@ -74,7 +74,7 @@ class LPIPS(DeepDistance):
     the package: see :func:`photoreal.models.features.find_weights`.
 
     Args:
-        domain: ``real``.
+        domain: ``real``; ``virtual``: against what a teacher made.
         protocol: As :class:`~photoreal.metrics.PSNR` has them; ``tecogan`` is how the TecoGAN authors evaluate.
         net: ``alex``, what is usually reported, or ``vgg``.
         weights: Path of the network's weights; None: they are looked for, else downloaded.
@@ -113,7 +113,7 @@ class FeatureDistance(DeepDistance):
     ``squeeze_temporal`` is to it what tLP is to LPIPS, see :class:`DeepDistance`.
 
     Args:
-        domain: ``real``.
+        domain: ``real``; ``virtual``: against what a teacher made.
         protocol: As :class:`~photoreal.metrics.PSNR` has them.
         backbone: A network of :mod:`photoreal.models.features`: ``squeezenet1_1`` comes with the package; with
             ``vgg16``, ``vgg19``, ``alexnet`` the names are ``vgg16_distance``, ``vgg16_temporal`` and so on.

@@ -139,7 +139,7 @@ class TOF(VideoMetric):
     ACM TOG 39(4), 2020). The first frame that counts has no value.
 
     Args:
-        domain: ``real``.
+        domain: ``real``; ``virtual``: against what a teacher made.
         protocol: ``plain``: all frames, whole. ``tecogan``: without the first and last two frames, the flow
             cropped to multiples of 32 with at least 8 pixels off each side, as the paper's authors do.
         prefix: First part of the names; None: the domain.
@@ -207,11 +207,13 @@ def _mean_length(vectors: np.ndarray) -> float:
 
 @dataclass
 class _Moment:
-    """One frame of the stream: pred and source (H, W, 3), and the source grey, as the flow is estimated on it."""
+    """One frame of the stream: pred, source and what a teacher made of it (H, W, 3), and the source grey, as the flow
+    is estimated on it."""
 
     pred: np.ndarray
     frame: np.ndarray
     grey: np.ndarray
+    teacher: np.ndarray | None = None
 
 
 @METRICS.register_module()
@@ -221,7 +223,8 @@ class WarpError(VideoMetric):
     ``warp_error`` is the mean squared difference of pred[t] to the warped pred[t-1], over pixels visible in both, in
     squared levels of 255 (divide by 255^2 for values in [0, 1]; Lai et al., "Learning blind video temporal
     consistency", ECCV 2018). ``warp_error_input`` is the same of the source frames, the floor to compare with: errors
-    of the flow and changes of light are in both.
+    of the flow and changes of light are in both. Where a teacher made something of a virtual video,
+    ``warp_error_target`` is the same of that.
 
     ``flicker`` has that floor taken off pixel by pixel: the mean absolute difference, in levels of 255, of how the
     grey value of the prediction changes along the motion to how that of the source frames does. Where the frames
@@ -238,7 +241,7 @@ class WarpError(VideoMetric):
         prefix: First part of the names; None: the domain.
     """
 
-    neutral = frozenset({'warp_error_input'})
+    neutral = frozenset({'warp_error_input', 'warp_error_target'})
 
     def __init__(self, domain: str, prefix: str | None = None) -> None:
         super().__init__(domain, prefix)
@@ -249,7 +252,8 @@ class WarpError(VideoMetric):
 
     def update(self, result: FrameResult) -> dict[str, float]:
         frame = resize(result.frame, *result.pred.shape[1::-1])
-        now = _Moment(result.pred, frame, _small_grey(frame))
+        teacher = result.target if self.domain == 'virtual' else None
+        now = _Moment(result.pred, frame, _small_grey(frame), teacher)
         before, self._previous = self._previous, now
         if before is None:
             return {}
@@ -260,8 +264,10 @@ class WarpError(VideoMetric):
         labels = result.labels
         if labels is not None:
             labels = cv2.resize(labels, result.pred.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-        return {'warp_error': _mean_square(pred, visible), 'warp_error_input': _mean_square(source, visible),
-                **flicker(_grey(pred), _grey(source), visible, labels)}
+        values = {'warp_error': _mean_square(pred, visible), 'warp_error_input': _mean_square(source, visible)}
+        if now.teacher is not None:
+            values['warp_error_target'] = warp_error(now.teacher, before.teacher, flow, visible)
+        return values | flicker(_grey(pred), _grey(source), visible, labels)
 
 
 def _motion(before: _Moment, now: _Moment) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,8 @@ STILL_WIDTH = 400
 CRF = 23
 CHUNK = 16  # frames that are decoded together
 
-_NAMES = {('virtual', 2): ('render', 'prediction'), ('real', 2): ('prediction', 'target'),
+_NAMES = {('virtual', 2): ('render', 'prediction'), ('virtual', 3): ('render', 'prediction', 'teacher'),
+          ('real', 2): ('prediction', 'target'),
           ('real', 3): ('input', 'prediction', 'target')}
 
 

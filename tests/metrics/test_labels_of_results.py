@@ -14,5 +14,5 @@ def test_labels_are_the_first_map_of_classes():
 
 
 def test_measures_of_the_input_are_neither_better_nor_worse():
-    assert PSNR.neutral == {'psnr_input'} and WarpError.neutral == {'warp_error_input'}
+    assert PSNR.neutral == {'psnr_input'} and WarpError.neutral == {'warp_error_input', 'warp_error_target'}
     assert all(not kind.neutral & kind.higher_is_better for kind in (PSNR, WarpError, Distribution))

@@ -191,3 +191,13 @@ def test_a_frame_of_which_nothing_was_visible_has_no_value(stream):
     values = [values for _, values in metric.results[1:]]
     assert {} in values, 'noise has no motion to be found'
     assert all(np.isfinite(list(v.values())).all() for v in values)
+
+
+def test_a_teacher_s_own_flicker_is_told_beside_the_prediction_s(stream, moving_scene):
+    scene = moving_scene(step=(0, 0)) // 2
+    frames = stream(scene, scene, domain='virtual')
+    for i, frame in enumerate(frames):
+        frame.target = scene[i] + np.uint8(10 * (i % 2))
+    values = evaluate(WarpError('virtual'), frames)
+    assert (values['virtual/warp_error'], values['virtual/warp_error_target']) == (0, 100)
+    assert 'virtual/warp_error_target' not in evaluate(WarpError('virtual'), stream(scene, scene, domain='virtual'))

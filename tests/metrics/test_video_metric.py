@@ -138,10 +138,18 @@ def test_unknown_domain_suggests_the_nearest():
         WarpError('vitual')
 
 
-@pytest.mark.parametrize('name', ['PSNR', 'SSIM', 'TOF'])
-def test_metrics_that_need_ground_truth_refuse_the_virtual_domain(name):
-    with pytest.raises(ConfigError, match=f'{name} compares with ground truth'):
-        METRICS.build({'type': name, 'domain': 'virtual'})
+@pytest.mark.parametrize('name, key', [('PSNR', 'psnr'), ('SSIM', 'ssim'), ('TOF', 'tof')])
+def test_virtual_frames_are_compared_with_what_a_teacher_made(stream, moving_scene, name, key):
+    taught = stream(moving_scene(seed=1), moving_scene(), domain='virtual', video='taught')
+    for result, image in zip(taught, moving_scene(seed=2), strict=True):
+        result.target = image
+    expected = METRICS.build({'type': name, 'domain': 'real'})
+    expected.process(None, stream(moving_scene(seed=1), moving_scene(seed=2)))
+    found = METRICS.build({'type': name, 'domain': 'virtual'})
+    found.process(None, taught + stream(moving_scene(seed=1), moving_scene(), domain='virtual', video='untaught'))
+    length = len(moving_scene())
+    assert found.evaluate(2 * length)[f'virtual/{key}'] == expected.evaluate(length)[f'real/{key}']
+    assert found.per_video['virtual/untaught'] == {}
 
 
 def test_two_protocols_side_by_side_by_prefix(stream, moving_scene):
