@@ -58,7 +58,8 @@ class LossContract:
                       for _ in range(2))
         pred, labels = torch.rand(target.shape, generator=rng), (4 * condition[:, :, 3]).to(torch.uint8)
         return ClipContext(condition, target, condition[:, :, :3], pred, flow, -flow, real, fake, ping_pong,
-                           target.clone(), _judge, labels, self.pairs(target, labels))
+                           target.clone(), _judge, labels, 0.1 + 0.7 * target, torch.ones(2, dtype=torch.long),
+                           self.pairs(target, labels))
 
     def pairs(self, target: Tensor, labels: Tensor) -> Pairs:
         """Whole frames as crops, whose partners are the target."""
@@ -109,7 +110,7 @@ class LossContract:
     def test_other_ingredients_are_not_needed(self) -> None:
         context, bare = self.context(), self.context()
         for name in {'target', 'frames', 'image', 'pred', 'flow', 'flow_back', 'real_scores',
-                     'fake_scores', 'judge', 'labels', 'pairs'} - set(self.takes):
+                     'fake_scores', 'judge', 'labels', 'teacher', 'taught', 'pairs'} - set(self.takes):
             setattr(bare, name, None)
         same(self.make(1.0)(bare), self.make(1.0)(context), f'the loss of {self.takes} alone and of all there is')
 

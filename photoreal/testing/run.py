@@ -153,7 +153,8 @@ def _maps_for(modality: Modality) -> Callable[..., np.ndarray]:
 def _what_it_takes(probe: LossContract) -> tuple[str, ...]:
     """Names of what a loss asks of the context."""
     taken = []
-    for name in ('pred', 'target', 'frames', 'image', 'flow', 'flow_back', 'real_scores', 'fake_scores', 'judge'):
+    for name in ('pred', 'target', 'frames', 'image', 'flow', 'flow_back', 'real_scores', 'fake_scores', 'judge',
+                 'teacher', 'taught'):
         context: ClipContext = probe.context()
         setattr(context, name, None)
         try:

@@ -30,7 +30,7 @@ class WarpingLoss(Loss):
 
     def forward(self, context: ClipContext) -> Tensor:
         clip = context.need(self.source, 'WarpingLoss')
-        _check_length(clip.shape[1], 'WarpingLoss')
+        check_length(clip.shape[1], 'WarpingLoss')
         flow = context.need('flow', 'WarpingLoss').flatten(0, 1)  # (N*(T-1), 2, H, W)
         frames = clip.flatten(0, 1)  # (N*T, c, H, W)
         if frames.shape[-2:] != flow.shape[-2:]:
@@ -61,20 +61,32 @@ class MaskedTemporalLoss(Loss):
 
     def forward(self, context: ClipContext) -> Tensor:
         pred, frames = context.need('pred', 'MaskedTemporalLoss'), context.need('frames', 'MaskedTemporalLoss')
-        _check_length(pred.shape[1], 'MaskedTemporalLoss')
-        flow = context.need('flow', 'MaskedTemporalLoss').detach().flatten(0, 1)  # (N*(T-1), 2, H, W)
-        scale = pred.shape[-1] // flow.shape[-1]
-        flow = scale * Upsample(scale)(flow)  # (N*(T-1), 2, H*s, W*s)
-        visible = self._visible(frames, flow)
-        moved = backward_warp(pred[:, :-1].flatten(0, 1), flow)
-        return self.weight * self.distance(visible * moved, visible * pred[:, 1:].flatten(0, 1))
+        check_length(pred.shape[1], 'MaskedTemporalLoss')
+        flow = context.need('flow', 'MaskedTemporalLoss')
+        moved, now = steps_in_time(pred, frames, flow, self.sharpness)
+        return self.weight * self.distance(moved, now)
 
-    @torch.no_grad()
-    def _visible(self, frames: Tensor, flow: Tensor) -> Tensor:
-        """Mask (N*(T-1), 1, H*s, W*s): 1 where a source frame (N, T, 3, H*s, W*s) is the one before it, moved."""
+
+def steps_in_time(clip: Tensor, frames: Tensor, flow: Tensor, sharpness: float = 50.0) -> tuple[Tensor, Tensor]:
+    """Each frame of a clip as the one before it becomes, moved along, and as it is, both masked.
+
+    Args:
+        clip: (N, T, c, H*s, W*s).
+        frames: (N, T, 3, H*s, W*s), of the same motion; they tell what is visible in both.
+        flow: (N, T-1, 2, H, W) backward flow in its own pixels; it is not taught.
+        sharpness: How fast the mask closes, ``exp(-sharpness * |difference of the frames|^2)``.
+
+    Returns:
+        Two of (N*(T-1), c, H*s, W*s).
+    """
+    flow = flow.detach().flatten(0, 1)  # (N*(T-1), 2, H, W)
+    scale = clip.shape[-1] // flow.shape[-1]
+    flow = scale * Upsample(scale)(flow)  # (N*(T-1), 2, H*s, W*s)
+    with torch.no_grad():
         moved = backward_warp(frames[:, :-1].flatten(0, 1), flow)
         difference = (moved - frames[:, 1:].flatten(0, 1)).square().sum(dim=1, keepdim=True)
-        return torch.exp(-self.sharpness * difference)
+        visible = torch.exp(-sharpness * difference)  # (N*(T-1), 1, H*s, W*s)
+    return visible * backward_warp(clip[:, :-1].flatten(0, 1), flow), visible * clip[:, 1:].flatten(0, 1)
 
 
 @LOSSES.register_module()
@@ -99,11 +111,11 @@ class PingPongLoss(Loss):
             raise ConfigError('PingPongLoss needs a clip that runs forward and back again; VideoGAN arranges that '
                               'where the loss is one of its losses')
         half = pred.shape[1] // 2
-        _check_length(half + 1, 'PingPongLoss')
+        check_length(half + 1, 'PingPongLoss')
         return self.weight * self.distance(pred[:, :half], pred[:, half + 1:].flip(1))
 
 
-def _check_length(frames: int, who: str) -> None:
+def check_length(frames: int, who: str) -> None:
     # The mean over no pair of frames is not a number, and training would go on with it.
     if frames < 2:
         raise ConfigError(f'{who} needs clips of at least 2 frames, got {frames}: raise clip_length, or leave this '
