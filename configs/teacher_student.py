@@ -14,12 +14,12 @@ clip_length = 4  # frames of a training clip
 crop_size = 96  # pixels of a side
 batch_size = 2  # clips
 width = 32  # channels of the generator
-max_iters = 1000  # iterations
+max_iters = 3000  # iterations
 image = 'frame'
 modalities = dict(_delete_=True, frame=dict(type='Blur', sigma=0.0))  # no blur: the frame itself
 
 model = dict(
-    generator=dict(_delete_=True, type='RecurrentUNet', width=width, fold=4, blocks=(1, 2), scale=1),
+    generator=dict(_delete_=True, type='RecurrentUNet', width=width, fold=2, blocks=(1, 2), scale=1),
     discriminator=None,
     losses=dict(
         _delete_=True,
