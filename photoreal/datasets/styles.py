@@ -288,10 +288,9 @@ class InputStyles:
     def __init__(self, styles: Mapping[str, dict | InputStyle | None] | None, data_root: str | os.PathLike,
                  look: Look | None = None) -> None:
         self.look = look
-        self.styles = {name: _build(name, style) for name, style in (styles or {}).items() if style is not None}
+        self.styles = build_styles(styles)
         self.donors: list[VideoRecord] = []
-        needy = [name for name, style in self.styles.items() if style.needs_donor and style.prob > 0]
-        if needy:
+        if needy := styles_with_donors(self.styles):
             try:
                 self.donors = scan(data_root, 'train', ['virtual'], {})
             except DataError as error:
@@ -332,6 +331,20 @@ class InputStyles:
     def _read_donor(self, video: VideoRecord, index: int) -> np.ndarray:
         frame = video.frames.read([index])[0]
         return frame if self.look is None else self.look.apply(frame)
+
+
+def build_styles(styles: Mapping[str, dict | InputStyle | None] | None) -> dict[str, InputStyle]:
+    """Input styles by their names, from their configs; None in place of one leaves it out.
+
+    Raises:
+        ConfigError: A style cannot be built.
+    """
+    return {name: _build(name, style) for name, style in (styles or {}).items() if style is not None}
+
+
+def styles_with_donors(styles: Mapping[str, InputStyle]) -> list[str]:
+    """Names of the styles that look at frames of ``train/virtual``."""
+    return [name for name, style in styles.items() if style.needs_donor and style.prob > 0]
 
 
 def _build(name: str, style: dict | InputStyle) -> InputStyle:

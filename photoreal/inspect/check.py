@@ -12,7 +12,7 @@ from photoreal.datasets.layout import TARGET, VideoRecord, absence, is_absent, s
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import size_text
 from photoreal.inspect.colours import ColourStatistics
-from photoreal.inspect.gap_meter import GapMeter, GapReading
+from photoreal.inspect.gap_meter import WIDE, GapMeter, GapReading
 from photoreal.inspect.look import VideoLook, look_at
 from photoreal.inspect.plan import GROUPS, CheckPlan, recorded_stems
 from photoreal.modalities import Modality
@@ -21,8 +21,6 @@ MAX_FRAMES = 6000  # looked at in the whole data set
 _THREADS = 4
 _HALO = 0.1  # overshoot from which on it is visible
 _BRIGHTER = 0.1  # difference of the domains' mean luma or saturation worth a word
-_GIVEN_AWAY = 0.9  # accuracy of the probe from which on a modality hides little
-_LIKE = 0.05  # difference of two accuracies that means little
 _NAMED = 6
 
 
@@ -120,11 +118,13 @@ def _survey(report: Report) -> Iterator[VideoRecord]:
         folder = report.root / split / domain
         if not required and not folder.is_dir():
             continue
-        if required and (split, domain) != plan.required[0] and is_absent(report.root, split, domain):
+        trained = (split, domain) in plan.clips
+        donor = (split, domain) in plan.donors
+        if required and not (trained or donor) and is_absent(report.root, split, domain):
             report.findings.append(Finding('note', absence(report.root, split, domain)))
             continue
-        modalities = dict(plan.modalities) if plan.configured and required else _recorded_in(report, folder)
-        trained = plan.required[0] == (split, domain)
+        modalities = (dict(plan.modalities) if plan.configured and required and not donor else
+                      _recorded_in(report, folder))
         videos, faults = survey(report.root, split, [domain], modalities, min_length=plan.clip_length if trained else 1,
                                 min_size=plan.min_size if trained else (plan.scale, plan.scale),
                                 optional=plan.optional, targets=True)
@@ -184,13 +184,13 @@ def _of_video(look: VideoLook, plan: CheckPlan) -> Iterator[Finding]:
     if video.domain == 'real' and overshoot is not None and overshoot > _HALO:
         yield Finding('warning', f'{where}: edges overshoot by {overshoot:.0%}, these frames were sharpened; the '
                                  'generator would learn the halos; take footage without sharpening, or shrink it')
-    if (video.split, video.domain) == plan.required[0] and not look.usable_clips(plan.clip_length):
+    if (video.split, video.domain) in plan.clips and not look.usable_clips(plan.clip_length):
         yield Finding('warning', f'{where}: no clip of {plan.clip_length} frames is free of cuts and repeated frames; '
                                  'remove the video, or set a smaller clip_length')
 
 
 def _of_sizes(report: Report) -> Iterator[Finding]:
-    trained = [look.video for look in report.looks if (look.video.split, look.video.domain) == report.plan.required[0]]
+    trained = [look.video for look in report.looks if (look.video.split, look.video.domain) in report.plan.clips]
     sizes = sorted({video.size for video in trained})
     if report.plan.one_size and len(sizes) > 1:
         yield Finding('error', f'{report.root}: found training videos of {_some(map(size_text, sizes))} pixels; a '
@@ -246,18 +246,18 @@ def _of_colours(report: Report) -> Iterator[Finding]:
         if abs(difference) > _BRIGHTER:
             yield Finding('note', f'virtual frames are {more if difference > 0 else less} than real ones (mean '
                                   f'{channel} {virtual[channel]:.2f} against {real[channel]:.2f}); a modality that '
-                                  'keeps colours carries this into the predictions; render with another exposure or '
-                                  'grading, or take modalities without colour')
+                                  'keeps colours carries this into the predictions; '
+                                  + ('another look may be closer' if report.plan.look is not None else
+                                     'a look closes it (tools/fit_look.py), or another exposure of the render'))
 
 
 def _of_gap(report: Report) -> Iterator[Finding]:
     for reading in report.gap:
-        known = reading.within_real is not None and reading.within_real >= reading.accuracy - _LIKE
-        if reading.name != 'frames' and reading.accuracy >= _GIVEN_AWAY:
+        if reading.name != 'frames' and reading.accuracy >= WIDE:
             yield Finding('note', f"modality '{reading.name}': a linear probe tells real from virtual patches in "
                                   f'{reading.accuracy:.0%}; ' + (
                                       'it tells real videos from each other as well, so different content explains it; '
-                                      'compare footage of like scenes' if known else
+                                      'compare footage of like scenes' if reading.like_real else
                                       'it hides little of the domain; make it coarser, or take another'))
 
 

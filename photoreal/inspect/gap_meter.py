@@ -33,6 +33,15 @@ _FRAMES = 96  # a domain
 _BY_VIDEO = 4  # videos that both domains must have for folds of whole videos
 _RIDGE = 0.03  # penalty, a part of the number of patches
 _BINS = 8
+SMALL = 0.6  # accuracy up to which the probe does little better than a guess
+WIDE = 0.9  # accuracy from which on a modality hides little of the domain
+_LIKE = 0.05  # difference of two accuracies that means little
+VERDICTS = {
+    'small': f'up to {SMALL:.0%}, what is learnt from real video holds for virtual video',
+    'as in real': 'no wider than among the real videos, so different content explains it',
+    'some': f'above {SMALL:.0%} and wider than that',
+    'wide': f'the same from {WIDE:.0%} on: a look or a coarser modality closes it',
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,20 @@ class GapReading:
     within_real: float | None
     patches: tuple[int, int]
     by_video: bool
+
+    @property
+    def like_real(self) -> bool:
+        """Whether real videos are told from each other about as well."""
+        return self.within_real is not None and self.within_real >= self.accuracy - _LIKE
+
+    @property
+    def verdict(self) -> str:
+        """The accuracy in a word, one of :data:`VERDICTS`."""
+        if self.accuracy <= SMALL:
+            return 'small'
+        if self.like_real:
+            return 'as in real'
+        return 'wide' if self.accuracy >= WIDE else 'some'
 
 
 @dataclass

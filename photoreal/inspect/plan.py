@@ -12,6 +12,7 @@ from photoreal.datasets.build import learns_from_teacher, optional_modalities
 from photoreal.datasets.layout import TARGET
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import VIDEO_SUFFIXES, FrameSource, open_source, visible
+from photoreal.datasets.styles import build_styles, styles_with_donors
 from photoreal.errors import DataError
 from photoreal.look import Look, build_look
 from photoreal.modalities import Modality, build_modalities
@@ -29,8 +30,10 @@ class CheckPlan:
     Attributes:
         modalities: Name -> modality, computed or recorded.
         required: Pairs (split, domain) that training and validation read.
+        clips: Those among them that clips to train on come from, with all modalities.
+        donors: Those among them of which training takes the frames alone, for input styles.
         clip_length: Frames of a training clip.
-        min_size: (height, width) in pixels that frames of the training split must have.
+        min_size: (height, width) in pixels that frames to train on must have.
         scale: Size of the target over that of the condition.
         one_size: Whether a batch holds whole frames of several videos, which must then have one size.
         configured: Whether a config says all this; else it was inferred from the folders.
@@ -41,6 +44,8 @@ class CheckPlan:
 
     modalities: Mapping[str, Modality]
     required: tuple[tuple[str, str], ...]
+    clips: tuple[tuple[str, str], ...] = (('train', 'real'),)
+    donors: tuple[tuple[str, str], ...] = ()
     clip_length: int = 10
     min_size: tuple[int, int] = (1, 1)
     scale: int = 1
@@ -55,16 +60,19 @@ def plan_from_config(cfg: Mapping[str, Any]) -> CheckPlan:
     """What a checked config's training and validation need.
 
     Raises:
-        ConfigError: A modality cannot be built.
+        ConfigError: A modality or an input style cannot be built.
     """
     train, val = (cfg[f'{phase}_dataloader']['dataset'] for phase in ('train', 'val'))
     crop, scale = train.get('crop_size', 128), train.get('scale', 1)
     height, width = (crop, crop) if isinstance(crop, int) else crop or (1, 1)
     split = val.get('split', 'val')
-    required = [(train.get('split', 'train'), train.get('domain', 'real')),
-                *((split, domain) for domain in val.get('domains', ('real', 'virtual')))]
-    return CheckPlan(build_modalities(cfg['model']['modalities']), tuple(required), train.get('clip_length', 10),
-                     (height * scale, width * scale), scale,
+    renders = (('train', 'virtual'),)
+    clips = ((train.get('split', 'train'), train.get('domain', 'real')),
+             *(renders if train.get('unpaired') is not None else ()))
+    donors = () if renders[0] in clips or not styles_with_donors(build_styles(train.get('input_styles'))) else renders
+    measured = ((split, domain) for domain in val.get('domains', ('real', 'virtual')))
+    return CheckPlan(build_modalities(cfg['model']['modalities']), (*clips, *donors, *measured), clips, donors,
+                     train.get('clip_length', 10), (height * scale, width * scale), scale,
                      one_size=crop is None and cfg['train_dataloader'].get('batch_size', 1) > 1, configured=True,
                      optional=optional_modalities(cfg), look=build_look(train.get('look')),
                      teacher=learns_from_teacher(cfg))

@@ -10,6 +10,7 @@ from photoreal.datasets.writers import atomic_path
 from photoreal.inspect.check import Report
 from photoreal.inspect.colours import CHANNELS
 from photoreal.inspect.contact import contact_sheet
+from photoreal.inspect.gap_meter import VERDICTS
 from photoreal.inspect.halos import REACH
 from photoreal.inspect.html import bar, curves, escape, page, picture, table
 from photoreal.inspect.look import VideoLook
@@ -61,11 +62,12 @@ def _gap(report: Report) -> Iterator[str]:
     yield (f'<p>How well a linear probe tells which domain a patch is from, on held-out {held_out}. 50 % is '
            'ideal: then what the generator learned on real video holds for virtual video. The second number tells one '
            'half of the real videos from the other, which different content alone makes possible.</p>')
-    yield table(['', 'real from virtual', '', 'real from real', 'patches real, virtual'], (
+    yield table(['', 'real from virtual', '', 'real from real', 'gap', 'patches real, virtual'], (
         [escape(r.name), bar(2 * r.accuracy - 1), f'{r.accuracy:.1%}',
-         '-' if r.within_real is None else f'{r.within_real:.1%}', f'{r.patches[0]}, {r.patches[1]}']
+         '-' if r.within_real is None else f'{r.within_real:.1%}', r.verdict, f'{r.patches[0]}, {r.patches[1]}']
         for r in report.gap))
-    yield '<p class="dim">The bars begin at 50 %.</p>'
+    meanings = '; '.join(f'{word}: {meaning}' for word, meaning in VERDICTS.items())
+    yield f'<p class="dim">The bars begin at 50 %. Gap: {escape(meanings)}.</p>'
     if report.gap_without_look:
         yield '<p>Without the look of the config: ' + ', '.join(
             f'{escape(r.name)} {r.accuracy:.1%}' for r in report.gap_without_look) + '.</p>'

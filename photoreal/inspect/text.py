@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from photoreal.datasets.sources import size_text
 from photoreal.inspect.check import Report
+from photoreal.inspect.gap_meter import VERDICTS
 
 _MOST_LINES = 20  # videos of a table
 
@@ -51,15 +52,16 @@ def _videos(report: Report) -> list[str]:
 def _gap(report: Report) -> list[str]:
     if not report.gap:
         return []
-    rows = [['gap meter', 'real/virtual', 'real/real'],
-            *([r.name, f'{r.accuracy:.0%}', '-' if r.within_real is None else f'{r.within_real:.0%}']
+    rows = [['gap meter', 'real/virtual', 'real/real', 'gap'],
+            *([r.name, f'{r.accuracy:.0%}', '-' if r.within_real is None else f'{r.within_real:.0%}', r.verdict]
               for r in report.gap)]
     if report.gap_without_look:
         before = ['without the look', *(f'{r.accuracy:.0%}' for r in report.gap_without_look)]
         rows = [[row[0], was, *row[1:]] for row, was in zip(rows, before, strict=True)]
+    found = {r.verdict for r in report.gap}
     return [*_aligned(rows),
             'how often a linear probe tells patches of virtual from real video, and of real videos from each other; '
-            '50% is ideal']
+            '50% is ideal', *(f'{word}: {meaning}' for word, meaning in VERDICTS.items() if word in found)]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -38,6 +38,9 @@ def test_sound_data_has_neither_errors_nor_warnings(tmp_path: Path) -> None:
     assert [reading.name for reading in report.gap] == ['frames', 'blur', 'edges']
     text = summary(report)
     assert 'train/real/a' in text and '80x64' in text and 'training can start' in text and 'gap meter' in text
+    word = report.gap[0].verdict
+    line = next(line for line in text.splitlines() if line.startswith('frames  '))
+    assert line.endswith(f'%  {word}') and f'\n{word}: ' in text
 
 
 def test_what_is_left_out_of_the_files_is_noted(tmp_path: Path) -> None:
@@ -180,6 +183,35 @@ def test_a_config_says_what_training_needs() -> None:
     assert list(plan.modalities) == ['blur', 'edges']
     assert plan.required == (('train', 'real'), ('val', 'real'), ('val', 'virtual'))
     assert plan_from_config(load_config(CONFIG, ['crop_size=None'])).one_size
+
+
+RENDERS = ('train', 'virtual')
+
+
+@pytest.mark.parametrize(('config', 'options', 'clips', 'donors'), [
+    ('photoreal_any.py', [], True, False), ('photoreal_drive.py', [], True, False),
+    ('drive_realtime.py', [], True, False), ('drive_realtime.py', ['unpaired=None'], False, True),
+    ('drive_realtime.py', ['unpaired=None', 'input_styles={}'], False, False), ('demo.py', [], False, False)])
+def test_a_config_says_whether_it_needs_renders(config: str, options: list[str], clips: bool, donors: bool) -> None:
+    plan = plan_from_config(load_config(CONFIG.with_name(config), options))
+    assert (RENDERS in plan.clips, RENDERS in plan.donors) == (clips, donors)
+    assert (RENDERS in plan.required) == (clips or donors) and plan.required[0] == ('train', 'real')
+
+
+@pytest.mark.parametrize('where', ['clips', 'donors'])
+def test_renders_to_learn_from_are_needed(tmp_path: Path, where: str) -> None:
+    plan = dataclasses.replace(with_labels(PLAN), required=(*PLAN.required, RENDERS), clip_length=13,
+                               **{where: (*getattr(PLAN, where), RENDERS)})
+    for seed, video in enumerate(('train/real/a', 'val/real/c', 'val/virtual/d')):
+        put(tmp_path, video, frames(seed, 13), labels=labels(13, 0))
+    report = check(tmp_path, plan)
+    error, = found(report, 'error')
+    assert error.startswith(f'{tmp_path}/train/virtual: found no such folder')
+    assert 'the ones to be predicted may be among them' in error and 'no answer to leak' in error
+    put(tmp_path, 'train/virtual/e', frames(7))  # too short for a clip, and without labels; donors need neither
+    assert len(found(check(tmp_path, plan), 'error')) == (2 if where == 'clips' else 0)
+    put(tmp_path, 'train/virtual/e', frames(7, 13), labels=labels(13, 0))
+    assert not check(tmp_path, plan).failed
 
 
 def test_frames_are_shared_among_the_videos(tmp_path: Path) -> None:

@@ -62,6 +62,13 @@ def test_one_domain_alone_has_no_gap(tmp_path: Path) -> None:
     assert GapMeter({}).measure(scan(tmp_path, 'train', ['real'], {})) == []
 
 
+@pytest.mark.parametrize(('accuracy', 'within', 'verdict'), [
+    (0.6, None, 'small'), (0.6, 0.5, 'small'), (0.89, 0.9, 'as in real'), (0.95, 0.91, 'as in real'),
+    (0.75, 0.6, 'some'), (0.75, None, 'some'), (0.9, 0.6, 'wide'), (1.0, None, 'wide')])
+def test_readings_in_a_word(accuracy: float, within: float | None, verdict: str) -> None:
+    assert GapReading('frames', accuracy, within, (8, 8), True).verdict == verdict
+
+
 def test_readings_repeat_themselves(tmp_path: Path) -> None:
     found = videos(tmp_path, 20, each=2)
     assert readings(found, gray=Gray()) == readings(found, gray=Gray())
