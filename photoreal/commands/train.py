@@ -62,6 +62,7 @@ def main() -> None:
     runner.train(cfg, 'replace' if args.overwrite else 'continue' if args.resume else 'keep')
     if is_main_process():
         from photoreal.reporting import health_of
-        print(health_of(cfg.work_dir))
+        if (health := health_of(cfg.work_dir)) is not None:
+            print(health)
         print(f'done: checkpoints, log, metrics and TensorBoard pictures are in {cfg.work_dir}')
         say_next('test', f'{cfg.work_dir}/{Path(args.config).name}', '--checkpoint', cfg.work_dir)

@@ -145,7 +145,8 @@ class VideoGAN(BaseModel):
             What to log: ``g_<loss>`` for each loss (weight applied) and ``g_total``; with a discriminator ``d_total``,
             the mean logits ``d_real`` and ``d_fake``, its lead ``d_lead``, its accuracy ``d_accuracy`` (in what share
             of places the real clip has the higher logit) and the count of its updates so far, ``d_updates``. With the
-            unpaired branch ``g_virtual_<loss>`` and, with a critic, the same of it under ``c_...``.
+            unpaired branch ``g_virtual_<loss>``, ``virtual_match`` where crops are compared (how alike the pairs of
+            virtual and real crops are, 1 at most) and, with a critic, the same of it under ``c_...``.
         """
         return self.train_on(self.data_preprocessor(data, training=True), optim_wrapper)
 
@@ -181,7 +182,7 @@ class VideoGAN(BaseModel):
             logs['g_fake'] = _mean_logit(context.fake_scores)
         if virtual is not None and self.unpaired.compares:
             pairs = virtual.pairs = self.unpaired.match(context, virtual)
-            logs['c_match'] = pairs.likeness
+            logs['virtual_match'] = pairs.likeness
         if self.critic is not None and _play(self.unpaired.losses):
             judged, beside_real = pairs.judged(virtual.pred.detach())
             logs |= self._update('critic', judged, self.unpaired.losses, optim_wrapper, beside_real)

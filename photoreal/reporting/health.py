@@ -64,7 +64,7 @@ _JUDGES = (_Judge('d', 'discriminator', 'model.losses.adversarial'),
 _ORDER = ('collapsed', 'too strong', 'too weak', 'too early', 'healthy')  # of two verdicts the first one counts
 
 
-def assess(curves: Curves, update_threshold: float | None = None) -> Health:
+def assess(curves: Curves, update_threshold: float | None = None) -> Health | None:
     """Judge the last third of a training, by the rule at the head of this module.
 
     Args:
@@ -74,6 +74,9 @@ def assess(curves: Curves, update_threshold: float | None = None) -> Health:
             often D was updated so far); and the critic's, ``c_real`` ...
         update_threshold: The lead above which a judge was not updated (``model.update_threshold``); None: it always
             was.
+
+    Returns:
+        None where neither a discriminator nor a critic has played, as in recipes without them: there is no game.
     """
     broken = [f'{name} was {points[-1][1]} at iteration {points[-1][0]}'
               for name, points in curves.items() if points and not math.isfinite(points[-1][1])]
@@ -85,7 +88,7 @@ def assess(curves: Curves, update_threshold: float | None = None) -> Health:
     verdicts = [_assess_judge(judge, curves, update_threshold) for judge in _JUDGES
                 if all(curves.get(f'{judge.letter}_{name}') for name in ('real', 'fake', 'lead'))]
     if not verdicts:
-        return Health('unknown', 'Neither a discriminator nor a critic has played: there is no game to judge.')
+        return None
     worst = min(verdicts, key=lambda verdict: next(i for i, end in enumerate(_ORDER) if verdict.state.endswith(end)))
     return Health(worst.state, ' '.join(verdict.found for verdict in verdicts),
                   ' '.join(verdict.advice for verdict in verdicts if verdict.advice))
@@ -108,8 +111,8 @@ def _assess_judge(judge: _Judge, curves: Curves, update_threshold: float | None)
     return _verdict(judge, real, fake, median(lead), share, update_threshold, f'{found}.', early)
 
 
-def health_of(work_dir: str | os.PathLike) -> Health:
-    """Judge the training in a work dir.
+def health_of(work_dir: str | os.PathLike) -> Health | None:
+    """Judge the training in a work dir; see :func:`assess`.
 
     Raises:
         DataError: Its log is damaged.

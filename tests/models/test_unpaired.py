@@ -63,7 +63,7 @@ def test_all_of_it_together(scale: int, critic: str) -> None:
                   unpaired=unpaired(LOSSES | dict(ping_pong=dict(type='PingPongLoss')), critic=dict(type=critic)))
     before = {name: weights(getattr(model, name)) for name in ('generator', 'discriminator', 'critic')}
     logs = model.train_step(batch(scale=scale), wrappers(model))
-    names = {'g_total', 'g_fake', 'g_virtual_fake', 'c_match'} | {f'g_{name}' for name in model.losses}
+    names = {'g_total', 'g_fake', 'g_virtual_fake', 'virtual_match'} | {f'g_{name}' for name in model.losses}
     names |= {f'g_virtual_{name}' for name in model.unpaired.losses}
     told = ('total', 'real', 'fake', 'lead', 'accuracy', 'updates')
     names |= {f'{player}_{what}' for player in 'dc' for what in told}
