@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Protocol, TextIO
 
-_SECONDS = 10.0  # between two lines
+_SECONDS = 10.0  # between two lines of work that ends with a line of its own
+_SILENCE = 30.0  # the longest where the tool itself tells of the end, as in the log of a training
 
 
 class Advance(Protocol):
@@ -32,12 +33,18 @@ def progress(title: str, total: int, stream: TextIO | None = None) -> Iterator[A
 
 @contextmanager
 def progress_bar(title: str, total: int | None) -> Iterator[Advance]:
-    """Show how much of ``total`` (None: nobody knows) is done, if the error stream is a terminal; elsewhere nothing.
+    """Show on the error stream how much of ``total`` (None: nobody knows) is done: as a bar on a terminal, elsewhere
+    by a line after each 30 seconds of silence. The end is the tool's to tell.
 
     Of several processes that torchrun started the first one shows its own.
     """
-    shown = sys.stderr.isatty() and os.environ.get('LOCAL_RANK', '0') == '0'
-    with _bar(title, total, sys.stderr) if shown else nullcontext(lambda amount: None) as advance:
+    if os.environ.get('LOCAL_RANK', '0') != '0':
+        shown = nullcontext(lambda amount: None)
+    elif sys.stderr.isatty():
+        shown = _bar(title, total, sys.stderr)
+    else:
+        shown = nullcontext(_lines_of(title, total, sys.stderr, _SILENCE))
+    with shown as advance:
         yield advance
 
 
@@ -54,6 +61,20 @@ def _bar(title: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
 
 @contextmanager
 def _lines(title: str, total: int, stream: TextIO) -> Iterator[Advance]:
+    start, done = time.monotonic(), 0
+    tell = _lines_of(title, total, stream, _SECONDS)
+
+    def advance(amount: int) -> None:
+        nonlocal done
+        done += amount
+        tell(amount)
+
+    yield advance
+    print(f'{title}: {done} of {total} in {duration(time.monotonic() - start)}', file=stream, flush=True)
+
+
+def _lines_of(title: str, total: int | None, stream: TextIO, silence: float) -> Advance:
+    """Says how far the work is whenever it has said nothing for ``silence`` seconds."""
     start = told = time.monotonic()
     done = 0
 
@@ -61,13 +82,13 @@ def _lines(title: str, total: int, stream: TextIO) -> Iterator[Advance]:
         nonlocal done, told
         done += amount
         now = time.monotonic()
-        if now - told >= _SECONDS:
+        if now - told >= silence:
             told = now
-            left = (now - start) * (total - done) / max(done, 1)
-            print(f'{title}: {done} of {total}, about {duration(left)} left', file=stream, flush=True)
+            left = (now - start) * ((total or 0) - done) / max(done, 1)
+            rest = '' if total is None else f' of {total}, about {duration(left)} left'
+            print(f'{title}: {done}{rest}', file=stream, flush=True)
 
-    yield advance
-    print(f'{title}: {done} of {total} in {duration(time.monotonic() - start)}', file=stream, flush=True)
+    return advance
 
 
 def duration(seconds: float) -> str:

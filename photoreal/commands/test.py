@@ -63,4 +63,5 @@ def main() -> None:
         print(table(report))
         print(f'predictions: {out}/<domain>/<video>/, side by side: {out}/<domain>/<video>.mp4, '
               f'numbers: {out}/metrics.json')
+        print('writing the report, with the videos in it', flush=True)
         print(f"report: {build_report([out], out / 'report.html')}")

@@ -73,7 +73,10 @@ class RunLoggerHook(LoggerHook):
 
     def _tell_progress(self, runner: Runner, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self._told >= self.seconds and done < total:
+        if done == total:
+            if what == 'test' or now - self._started >= self.seconds:
+                runner.logger.info(f'{what}: all {total} frames are predicted; now the metrics over all of them')
+        elif now - self._told >= self.seconds:
             self._told = now
             left = (now - self._started) * (total - done) / done
             runner.logger.info(f'{what}: {done} of {total} frames, about {duration(left)} left')

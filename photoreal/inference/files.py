@@ -50,7 +50,7 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
         skip_bad: Go on after a frame that cannot be read or has another size: the prediction before it is repeated.
         say: Told of each such frame, and before the first one what the run will take; None: nobody is.
         interruption: Entered by the main thread, which watches over the work of several; None: the work watches over
-            itself, and shows on a terminal how far it is.
+            itself, and shows on the error stream how far it is.
 
     Returns:
         What was done.
@@ -82,7 +82,8 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     with closing(ahead) as preds:
         if interruption is not None:
             return _write(output, interruption.between(feed.outcomes(preds)), say)
-        with Interruption() as interruption, progress_bar(Path(frames.name).name, frames.length) as advance:
+        title = f'{Path(frames.name).name}, frames'
+        with Interruption() as interruption, progress_bar(title, frames.length) as advance:
             return _write(output, interruption.between(feed.outcomes(preds)), say, advance)
 
 

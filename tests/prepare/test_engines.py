@@ -1,6 +1,5 @@
 import os
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -106,12 +105,3 @@ def test_without_ray(monkeypatch):
         RayEngine()
 
 
-def test_progress_in_lines(capsys, monkeypatch):
-    from photoreal import progress
-    monkeypatch.setattr(progress, '_SECONDS', 0.0)
-    with progress.progress('frames', 4) as advance:
-        time.sleep(0.01)
-        advance(3)
-        advance(1)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith('frames: 3 of 4, about 0:00:0') and lines[-1].startswith('frames: 4 of 4 in 0:00:0')

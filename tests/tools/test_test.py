@@ -84,6 +84,13 @@ def test_table_is_printed(tested: tuple[Path, str]) -> None:
     assert 'Hooks will' not in console
 
 
+def test_no_part_of_it_is_silent(tested: tuple[Path, str]) -> None:
+    console = tested[1]
+    said = [console.index(text) for text in (f'test: all {2 * tiny.LENGTH} frames are predicted; now the metrics',
+                                             'real: mean of videos', 'writing the report', 'report: ')]
+    assert said == sorted(said)
+
+
 def test_one_domain_alone(trained: Run, tmp_path: Path) -> None:
     ended = tiny.run('test', trained.config, '--checkpoint', trained.work_dir / 'best.pth', '--out', tmp_path / 'out',
                      '--domains', 'virtual', options=['test_dataloader.dataset.max_frames=2'])
