@@ -11,6 +11,10 @@ class PhotorealError(Exception):
         """One error that lists several faults, each on a line of its own."""
         return cls('\n'.join([headline, *(f'  - {fault}' for fault in faults)]))
 
+    def about(self, subject: object) -> str:
+        """The text, with what it is about in front, unless that stands there already."""
+        return str(self) if str(self).startswith(str(subject)) else f'{subject}: {self}'
+
 
 class ConfigError(PhotorealError):
     """A config or an override that cannot be used."""

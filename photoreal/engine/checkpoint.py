@@ -108,7 +108,7 @@ def find_checkpoint(path: str | Path) -> Path:
     if path.is_dir():
         path = path / LATEST
     if not path.is_file():
-        raise CheckpointError(f'no checkpoint {path}{_present(path.parent)}')
+        raise CheckpointError(f'no checkpoint {path}; {_present(path)}')
     return path
 
 
@@ -126,7 +126,7 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
         try:
             return read_checkpoint(copy, map_location)
         except CheckpointError as error:
-            raise CheckpointError(f'{path}: {error}') from error
+            raise CheckpointError(error.about(path)) from error
     path = find_checkpoint(path)
     if path.suffix == BUNDLE_SUFFIX:
         return _read_bundle(path)
@@ -218,9 +218,18 @@ _ADMITTED = [HistoryBuffer, (_statistic, 'builtins.getattr'), np.ndarray, np.dty
              *(type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'bool'))]
 
 
-def _present(folder: Path) -> str:
-    found = sorted(p.name for p in folder.glob('*.pth'))
-    return f'; {folder} has {", ".join(found)}' if found else f'; there is no .pth file in {folder}'
+def _present(path: Path) -> str:
+    """What there is in place of a checkpoint that there is not, and what to do."""
+    if path.suffix:
+        found = sorted(p.name for p in path.parent.glob('*.pth'))
+        if found:
+            return f'{path.parent} has {", ".join(found)}'
+        if path.parent.is_dir():
+            return f'there is no .pth file in {path.parent}: train first (tools/train.py), or name another work dir'
+        path = path.parent
+    runs = sorted(p.parent.name for p in path.parent.glob(f'*/{LATEST}'))
+    return (f'there is no folder {path}: train first (tools/train.py makes it)'
+            + (f', or name a run of {path.parent}: {", ".join(runs)}' if runs else ', or name another work dir'))
 
 
 def load_weights(model: nn.Module, state: dict[str, Any], origin: str) -> None:

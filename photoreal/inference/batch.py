@@ -148,8 +148,9 @@ def enhance_jobs(enhancer: VideoEnhancer, jobs: Sequence[Job], modalities: Seque
         try:
             done = _enhance(enhancer, job, modalities, reading, writing or Writing(), skip_bad, say, interruption)
         except PhotorealError as error:
-            say(f'error: {job.source}: {error}')
-            return f'{job.source}: {error}'
+            fault = error.about(job.source)
+            say(f'error: {fault}')
+            return fault
         say(f'{job.out}: {done.frames} frames in {done.seconds:.1f} s')
         return None
 

@@ -73,11 +73,23 @@ def test_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path: Path) 
 
 
 def test_missing_checkpoint_names_those_that_are_there(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match='there is no .pth file in'):
+    with pytest.raises(CheckpointError, match=rf'there is no .pth file in {tmp_path}: train first'):
         read_checkpoint(tmp_path)
     (tmp_path / 'iter_5.pth').touch()
     with pytest.raises(CheckpointError, match=rf'no checkpoint {tmp_path}/latest.pth; {tmp_path} has iter_5.pth'):
         read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['run', 'run/latest.pth'])
+def test_a_folder_that_is_not_there_is_said_to_be_made_by_training(tmp_path: Path, name: str) -> None:
+    expected = (rf'no checkpoint {tmp_path}/{name}; there is no folder {tmp_path}/run: train first '
+                r'\(tools/train.py makes it\)')
+    with pytest.raises(CheckpointError, match=f'{expected}, or name another work dir$'):
+        read_checkpoint(tmp_path / name)
+    for run in ('demo', 'street'):
+        write_checkpoint(tmp_path / run / 'iter_1.pth', {'state_dict': {}})
+    with pytest.raises(CheckpointError, match=f'{expected}, or name a run of {tmp_path}: demo, street$'):
+        read_checkpoint(tmp_path / name)
 
 
 @pytest.mark.parametrize('contents', [b'', b'not a checkpoint', b'PK\x03\x04'])

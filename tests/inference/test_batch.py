@@ -83,8 +83,9 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path, at_once):
     path.write_bytes(path.read_bytes()[:99])
     (folder / 'c.mp4').write_bytes(b'nothing')
     jobs = find_jobs(str(folder), str(tmp_path / 'out'), 'h264')
-    with pytest.raises(DataError, match=r'(?s)2 of 5 videos .*c\.mp4.*00002\.png.*shot\.partial'):
+    with pytest.raises(DataError, match=r'(?s)2 of 5 videos .*c\.mp4.*00002\.png.*shot\.partial') as error:
         enhance_jobs(enhancer, jobs, at_once=at_once, say=lambda text: None)
+    assert [line.count('c.mp4') for line in str(error.value).splitlines() if 'c.mp4' in line] == [1]
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['a.mkv', 'b.mp4', 'shot.partial', 'street']
 
 
