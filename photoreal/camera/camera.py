@@ -11,7 +11,7 @@ Legend: N batch, H height, W width.
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,22 @@ class CameraSettings:
                 raise ConfigError(f'camera: {field.name}={value!r}: expected a number of 0 or more')
         if self.vignette >= 1 or self.bloom >= 1:
             raise ConfigError(f'camera: vignette={self.vignette}, bloom={self.bloom}: expected shares below 1')
+
+    def blend(self, strength: float) -> 'CameraSettings':
+        """A weaker camera, whose grain is as coarse.
+
+        Args:
+            strength: 0 (nothing) to 1 (the whole).
+
+        Raises:
+            ConfigError: The strength is out of range.
+        """
+        if not 0 <= strength <= 1:
+            raise ConfigError(f"the camera's strength is {strength}; expected 0 to 1")
+        if strength == 1:
+            return self
+        weaker = {field.name: strength * getattr(self, field.name) for field in fields(self) if field.name != 'grain'}
+        return replace(self, **weaker | {'shot': strength**2 * self.shot})  # a variance
 
     def to_json(self) -> str:
         """All settings as a JSON object."""
@@ -127,41 +143,42 @@ class Camera(nn.Module):
         self.register_buffer('white', white, persistent=False)  # one that the channels share, and three of their own
 
     @torch.inference_mode()
-    def film(self, frame: np.ndarray, index: int) -> np.ndarray:
-        """One frame (H, W, 3) uint8 RGB, the ``index``-th of its video -> likewise."""
+    def film(self, frame: np.ndarray, index: int, strength: float = 1.0) -> np.ndarray:
+        """One frame (H, W, 3) uint8 RGB, the ``index``-th of its video -> likewise; strength as in :meth:`forward`."""
         x = torch.from_numpy(frame).permute(2, 0, 1).unsqueeze(0).float() / 255
-        x = self(x.contiguous(), torch.tensor([index]))
+        x = self(x.contiguous(), torch.tensor([index]), strength)
         return (x[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
-    def forward(self, frames: Tensor, indices: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, indices: Tensor, strength: float = 1.0) -> Tensor:
         """Frames as this camera would have filmed them.
 
         Args:
             frames: (N, 3, H, W) RGB in [0, 1].
             indices: (N,) each frame's number, which decides on its noise.
+            strength: Of all effects, 0 to 1.
 
         Returns:
             (N, 3, H, W), not clamped.
         """
-        s, height = self.settings, frames.shape[-2]
+        s, height = self.settings.blend(strength), frames.shape[-2]
         x = frames
         if s.aberration:
-            x = self._spread_colours(x)
+            x = self._spread_colours(x, s.aberration)
         if s.bloom:
-            x = self._bloom(x)
+            x = self._bloom(x, s.bloom)
         if s.blur:
             x = gaussian(x, s.blur * height)
         if s.vignette:
-            x = x * self._vignette(x)
+            x = x * self._vignette(x, s.vignette)
         if s.noise or s.shot:
             noise = torch.stack([self._noise(x.shape[-2:], int(i)) for i in indices]).to(x)
             x = x + noise * (s.noise**2 + s.shot * x.clamp(0, 1)).sqrt()
         return x
 
-    def _spread_colours(self, x: Tensor) -> Tensor:
+    def _spread_colours(self, x: Tensor, aberration: float) -> Tensor:
         red, green, blue = x.split(1, dim=1)
-        return torch.cat([self._scale(red, 1 - self.settings.aberration), green,
-                          self._scale(blue, 1 + self.settings.aberration)], dim=1)
+        return torch.cat([self._scale(red, 1 - aberration), green,
+                          self._scale(blue, 1 + aberration)], dim=1)
 
     @staticmethod
     def _scale(channel: Tensor, factor: float) -> Tensor:
@@ -170,21 +187,23 @@ class Camera(nn.Module):
         grid = F.affine_grid(theta, list(channel.shape), align_corners=False)
         return F.grid_sample(channel, grid, padding_mode='border', align_corners=False)
 
-    def _bloom(self, x: Tensor) -> Tensor:
+    @staticmethod
+    def _bloom(x: Tensor, share: float) -> Tensor:
         """Highlights scattered at an eighth of the size, where a wide blur costs little."""
         height, width = x.shape[-2:]
         luma = (x * x.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
         light = F.avg_pool2d(x * ((luma - 0.8) / 0.2).clamp(0, 1), 8, ceil_mode=True, count_include_pad=False)
         glow = (gaussian(light, height / 320) + gaussian(light, height / 90)) / 2
         glow = F.interpolate(glow, (height, width), mode='bilinear', align_corners=False)
-        return 1 - (1 - x) * (1 - self.settings.bloom * glow)
+        return 1 - (1 - x) * (1 - share * glow)
 
-    def _vignette(self, x: Tensor) -> Tensor:
+    @staticmethod
+    def _vignette(x: Tensor, share: float) -> Tensor:
         """(H, W): the share of the light that arrives; it falls with the square of the distance from the middle."""
         height, width = x.shape[-2:]
         y = torch.linspace(-height, height, height, device=x.device, dtype=x.dtype).view(-1, 1)
         at = torch.linspace(-width, width, width, device=x.device, dtype=x.dtype)
-        return 1 - self.settings.vignette * (y**2 + at**2) / (height**2 + width**2)
+        return 1 - share * (y**2 + at**2) / (height**2 + width**2)
 
     def _noise(self, size: tuple[int, int], index: int) -> Tensor:
         """(3, H, W) of variance 1."""

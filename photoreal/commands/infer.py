@@ -34,6 +34,16 @@ def parse_args() -> argparse.Namespace:
                         'as they are')
     parser.add_argument('--camera', metavar='JSON', help="a camera of fit-camera in place of the model's, or none for "
                         'predictions without blur and noise')
+    shown = parser.add_argument_group('what is shown of the prediction')
+    shown.add_argument('--strength', type=float, default=1.0, help='0 gives the input, 1 the prediction (default), and '
+                       "between them a blend, of the look and the model's own camera, too; --camera FILE stays whole")
+    shown.add_argument('--guard', type=on_or_off, nargs='?', const=1.0, default=0.0, metavar='0..1',
+                       help='go back to the input where the prediction shows what the input does not: on, off '
+                            '(default), or how far')
+    shown.add_argument('--keep', nargs='+', default=[], metavar='CLASS', help='classes, by number or name, that stay '
+                       "as in the input: of the model's labels, else of segmentation/ or --modality segmentation=PATH")
+    shown.add_argument('--keep-mask', metavar='PATH', help='what stays as in the input: white in masks, one a frame, '
+                       'whatever can be an input')
     parser.add_argument('--streams', type=int, default=1, help='how many videos of a folder are predicted at once, '
                         'their frames as one batch (default: 1)')
     parser.add_argument('--start', type=int, default=0, help='first frame, counted from 0')
@@ -69,6 +79,14 @@ def width_x_height(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def on_or_off(text: str) -> float:
+    """A type of option: 'on', 'off', or a number between."""
+    try:
+        return {'on': 1.0, 'off': 0.0}[text] if text in ('on', 'off') else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"found '{text}'; expected on, off, or a number from 0 to 1") from None
+
+
 def main() -> None:
     args = parse_args()
     from photoreal.bundle import load_model
@@ -76,6 +94,7 @@ def main() -> None:
     from photoreal.errors import ConfigError
     from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
     from photoreal.inference.batch import enhance_jobs, find_jobs, own_device, own_share, processes
+    from photoreal.inference.keeping import KEEP_MASK
     from photoreal.inference.outputs import take_stdout
     from photoreal.inference.places import place_of
     from photoreal.look import build_look
@@ -87,6 +106,8 @@ def main() -> None:
     args.input = local(args.input)
     args.modality = ['='.join([name, local(path)]) if equals else name
                      for name, equals, path in (text.partition('=') for text in args.modality)]
+    if args.keep_mask:
+        args.modality.append(f'{KEEP_MASK}={local(args.keep_mask)}')
     jobs = find_jobs(args.input, args.out, args.codec, say)
     model = load_model(args.model, args.checkpoint, tuple(args.cfg_options))
     if args.look is not None:
@@ -94,7 +115,9 @@ def main() -> None:
     if args.camera is not None:
         model.camera = None if args.camera == 'none' else CameraSettings.load(args.camera)
     enhancer = VideoEnhancer(model, args.device or own_device(), args.dtype, args.tile, args.overlap,
-                             not (args.no_cut_reset or args.stream), args.compile, args.leave_out, args.streams)
+                             not (args.no_cut_reset or args.stream), args.compile, args.leave_out, args.streams,
+                             strength=args.strength, guard=args.guard, keep=args.keep,
+                             camera_strength=None if args.camera is None else 1.0)
     if jobs:
         with processes() as (rank, count):
             enhance_jobs(enhancer, own_share(jobs, rank, count), args.modality, reading, writing, args.skip_bad,

@@ -27,6 +27,7 @@ from photoreal.inference.enhancer import VideoEnhancer
 from photoreal.inference.files import Done, enhance_file
 from photoreal.inference.inputs import Reading, find_source, is_live
 from photoreal.inference.interruption import Interruption
+from photoreal.inference.keeping import option
 from photoreal.inference.outputs import Writing
 from photoreal.inference.places import Place, guard, place_of
 
@@ -237,5 +238,5 @@ def _own(text: str, video: Path) -> str:
     stem = video.stem if video.is_file() else video.name
     source = open_source(folder, stem) if Path(folder).is_dir() else None
     if source is None:
-        raise DataError(f'--modality {text}: there is no {stem} in there, neither a video nor a folder of pictures')
+        raise DataError(f'{option(text)}: there is no {stem} in there, neither a video nor a folder of pictures')
     return f'{name}={source.path}'

@@ -44,7 +44,7 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
         out: A video file or a picture (the suffix says so), ``-`` for the pipe of ``writing``, else a folder for PNGs
             with the frames' names.
         modalities: ``name=path`` of recorded modalities: anything that can be a source, with as many maps as frames.
-            Those that lie beside the frames in a data set's video are found without.
+            Those that lie beside the frames in a data set's video are found without. Of the enhancer's ``extras``, too.
         reading: How to read; None: all of it.
         writing: How to write; None: as H.264.
         skip_bad: Go on after a frame that cannot be read or has another size: the prediction before it is repeated.
@@ -65,8 +65,8 @@ def enhance_file(enhancer: VideoEnhancer, source: str | Path, out: str | Path, m
     paths = _recorded(enhancer, source, modalities)
     reading = replace(reading, audio=reading.audio and wants_audio(out, writing))
     frames = open_input(source, reading)
-    maps = {name: _open_maps(path, name, frames, replace(reading, raw=enhancer.modalities[name].raw))
-            for name, path in paths.items()}
+    known = enhancer.modalities | enhancer.extras
+    maps = {name: _open_maps(path, name, frames, replace(reading, raw=known[name].raw)) for name, path in paths.items()}
     reads = [Path(source), *(path for given in (frames, *maps.values()) for path in given.files)]
     scale = enhancer.stepper.generator.scale
     size = None if frames.size is None else (scale * frames.size[0], scale * frames.size[1])
@@ -111,14 +111,17 @@ def _kept(count: int, output: Output) -> str:
 
 
 def _recorded(enhancer: VideoEnhancer, source: str, modalities: Sequence[str]) -> dict[str, str]:
-    """Modality -> where its maps are."""
+    """Modality, or another of what can be recorded -> where its maps are."""
     found = {}
+    known = enhancer.modalities | enhancer.extras
     if not is_live(source) and Path(source).is_dir() and open_source(source, 'frames'):
-        beside = {name: open_source(source, m.folder) for name, m in enhancer.modalities.items() if m.folder}
+        # Labels that the model does not need are read for classes to keep alone.
+        wanted = known if enhancer.keep else enhancer.modalities
+        beside = {name: open_source(source, m.folder) for name, m in wanted.items() if m.folder}
         found = {name: str(maps.path) for name, maps in beside.items() if maps is not None}
     for text in modalities:
         name, equals, path = text.partition('=')
-        if not equals or name not in enhancer.modalities:
+        if not equals or name not in known:
             raise DataError(f"--modality '{text}': expected name=path with one of {', '.join(enhancer.modalities)}")
         found[name] = path
     return found
