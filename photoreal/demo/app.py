@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from photoreal.demo import texts
 from photoreal.demo.jobs import Job, Order
 from photoreal.demo.library import Library, optional, recorded
 from photoreal.demo.limits import Limits
+from photoreal.demo.mixing import Mix, as_mix, classes_of
 from photoreal.demo.strength import USUAL, has_strength
 from photoreal.demo.sweep import Sweeper
 from photoreal.demo.uploads import SUFFIXES, open_upload
 from photoreal.engine.checkpoint import FULL_DISK
 from photoreal.errors import DataError, PhotorealError
+from photoreal.inference.keeping import find_labels
 
 # Gradio reads these when it is imported: nothing is reported, checked or fetched from anywhere.
 os.environ.update(GRADIO_ANALYTICS_ENABLED='False', GRADIO_RUN_HISTORY='False', HF_HUB_OFFLINE='1',
@@ -137,27 +139,46 @@ class Demo:
                     with gr.Row():
                         play = gr.Button(PLAY, elem_id='play', size='sm', scale=0, min_width=110, interactive=False)
                         frame = gr.Slider(0, 1, 0, step=1, label='Frame', elem_id='frame', interactive=False)
+                    mix = self._mix_controls()
                     maps = gr.Gallery(label='What the model sees', format='jpeg', elem_id='maps', columns=3,
                                       height='auto', interactive=False, buttons=[])
                     metrics = gr.HTML(elem_id='metrics')
-                    download = gr.DownloadButton('Download the video', elem_id='download', interactive=False)
+                    with gr.Row():
+                        download = gr.DownloadButton('Download the video', elem_id='download', interactive=False)
+                        remake = gr.Button('Make the video anew', elem_id='remake', interactive=False)
             timer = gr.Timer(TICK, active=False)
 
             def run(*values: Any) -> Iterator[dict[Any, Any]]:
                 for update in self._run(*values):
                     yield {parts[name]: value for name, value in update.items()}
 
+            def make_anew(*values: Any) -> Iterator[dict[Any, Any]]:
+                for update in self._remake(*values):
+                    yield {parts[name]: value for name, value in update.items()}
+
             parts = dict(job=job, status=status, slider=slider, play=play, frame=frame, maps=maps, metrics=metrics,
-                         download=download, timer=timer)
+                         download=download, timer=timer, keep=mix['keep'], remake=remake)
             hidden = dict(api_visibility='private', show_progress='hidden')
             inputs['run'].click(_Visit.begin, visit, None, queue=False, **hidden)
             # Who waits for others is told in the corner of the status how many there are.
-            inputs['run'].click(run, [job, visit, inputs['model'], inputs['video'], inputs['file'],
-                                      *self._components()], list(parts.values()), show_progress='minimal',
-                                show_progress_on=status, concurrency_limit=self.limits.jobs, concurrency_id='jobs',
-                                api_visibility='private')
+            heavy = dict(show_progress='minimal', show_progress_on=status, concurrency_limit=self.limits.jobs,
+                         concurrency_id='jobs', api_visibility='private')
+            inputs['run'].click(run, [job, visit, inputs['model'], inputs['video'], inputs['file'], *mix.values(),
+                                      *self._components()], list(parts.values()), **heavy)
+            remake.click(_Visit.begin, visit, None, queue=False, **hidden)
+            remake.click(make_anew, [job, visit, *mix.values()], [status, download], **heavy)
             inputs['cancel'].click(_Visit.cancel, visit, None, queue=False, **hidden)
-            frame.change(_show, [job, frame], [slider, maps], trigger_mode='always_last', **hidden)
+            looked_at = [job, frame, *mix.values()]
+            # What a blend can do is done at once; the generator takes its turn among the jobs.
+            anew = dict(heavy, trigger_mode='always_last')
+            frame.change(_show, looked_at, [slider, maps, status], trigger_mode='always_last', **hidden).then(
+                _predict, looked_at, [slider, status], **anew)
+            for name in ('strength', 'guard', 'keep', 'camera'):
+                mix[name].change(_blend, looked_at, [slider, status], trigger_mode='always_last', **hidden)
+            mix['look'].change(_blend, looked_at, [slider, status], trigger_mode='always_last', **hidden).then(
+                _predict, looked_at, [slider, status], **anew)
+            inputs['model'].change(self._mix_of, inputs['model'], [mix['keep'], mix['look'], mix['camera']],
+                                   queue=False, **hidden)
             play.click(_toggle, play, [play, timer], queue=False, **hidden)
             timer.tick(_advance, [job, frame], frame, **hidden)
         return page
@@ -179,6 +200,27 @@ class Demo:
         model.change(lambda chosen: [gr.Group(visible=chosen == name) for name in names], model, groups, **hidden)
         return dict(model=model, video=video, file=file, run=run, cancel=cancel)
 
+    def _mix_controls(self) -> dict[str, Any]:
+        """What is shown of predictions, in the order of :func:`as_mix`'s arguments."""
+        first = next(iter(self.library.models.values()))
+        with gr.Row():
+            strength = gr.Slider(0, 1, 1, step=0.05, label='Strength', info='0 is the input', elem_id='strength')
+            guard = gr.Slider(0, 1, 0, step=0.05, label='Structure guard', elem_id='guard',
+                              info='how far to go back where the input has no such thing')
+        with gr.Row():
+            keep = gr.Dropdown(classes_of(first), value=[], multiselect=True, label='Keep as they are', elem_id='keep',
+                               visible=False, scale=3)
+            look = gr.Checkbox(True, label='look', elem_id='look', visible=first.look is not None, min_width=90)
+            camera = gr.Checkbox(True, label='camera', elem_id='camera', visible=first.camera is not None,
+                                 min_width=90)
+        return dict(strength=strength, guard=guard, keep=keep, look=look, camera=camera)
+
+    def _mix_of(self, model: str) -> list[Any]:
+        """Classes, look and camera of another model."""
+        trained = self.library.models[model]
+        return [gr.Dropdown(classes_of(trained), value=[]), gr.Checkbox(visible=trained.look is not None),
+                gr.Checkbox(visible=trained.camera is not None)]
+
     def _group(self, name: str, trained: TrainedModel, visible: bool) -> gr.Group:
         """The modalities of a model: which to use, and how strong."""
         with gr.Group(visible=visible, elem_classes='modalities') as group:
@@ -198,16 +240,20 @@ class Demo:
 
     # What happens ------------------------------------------------------------------------------------------------
 
-    def _run(self, before: Job | None, visit: _Visit, model: str, video: str, file: str | None,
-             *values: Any) -> Iterator[dict[str, Any]]:
+    def _run(self, before: Job | None, visit: _Visit, model: str, video: str, file: str | None, strength: float,
+             guard: float, keep: list[str], look: bool, camera: bool, *values: Any) -> Iterator[dict[str, Any]]:
         """Do a job; yields which parts of the page change, by their names."""
         _discard(before)
         yield {'job': None, 'status': texts.note_html('Starting.'), 'metrics': '', 'maps': [], 'slider': None,
                'timer': gr.Timer(active=False), 'play': gr.Button(PLAY, interactive=False),
-               'frame': gr.Slider(value=0, interactive=False), 'download': gr.DownloadButton(interactive=False)}
+               'frame': gr.Slider(value=0, interactive=False), 'download': gr.DownloadButton(interactive=False),
+               'remake': gr.Button(interactive=False)}
         job, handed_over = Job(self._jobs), False
         try:
-            for progress in job.run(self.library.models[model], self._order(model, video, file, values), self.device):
+            order = self._order(model, video, file, values)
+            labelled = find_labels(self.library.models[model].preprocessor.modalities)[0] in order.recorded
+            mix = as_mix(strength, guard, keep if labelled else [], look, camera)
+            for progress in job.run(self.library.models[model], replace(order, mix=mix), self.device):
                 if visit.cancelled:
                     yield {'status': texts.note_html('Cancelled.')}
                     return
@@ -216,7 +262,8 @@ class Demo:
                    'frame': gr.Slider(maximum=max(job.length - 1, 1), value=0, interactive=True),
                    'play': gr.Button(PLAY, interactive=True),
                    'download': gr.DownloadButton(value=str(job.video), interactive=True),
-                   **dict(zip(('slider', 'maps'), _show(job, 0)))}
+                   'keep': gr.Dropdown(visible=job.labelled, value=list(mix.keep)),
+                   'remake': gr.Button(interactive=True), 'slider': _pair(job, 0, mix), 'maps': _maps(job, 0)}
             handed_over = True
         except Exception as error:  # whatever a file has caused, its visitor is told, and the others go on
             job.discard()  # now, as a disk may be full
@@ -225,6 +272,23 @@ class Demo:
             visit.end()
             if not handed_over:  # a fault, or the visitor has cancelled or left
                 job.discard()
+
+    def _remake(self, job: Job | None, visit: _Visit, *mix: Any) -> Iterator[dict[str, Any]]:
+        """Make the video of a finished job anew; yields which parts of the page change, by their names."""
+        try:
+            if job is None or not job.folder.is_dir():
+                return
+            for progress in job.remake(as_mix(*mix)):
+                if visit.cancelled:
+                    yield {'status': texts.note_html('Cancelled; the video is as it was.')}
+                    return
+                yield {'status': texts.progress_html(progress)}
+            yield {'status': texts.note_html(f'The video has been made anew in {progress.seconds:.1f} s.'),
+                   'download': gr.DownloadButton(value=str(job.video), interactive=True)}
+        except Exception as error:  # as of a job
+            yield {'status': texts.fault_html(self._for_visitor(error))}
+        finally:
+            visit.end()
 
     def _for_visitor(self, error: Exception) -> str:
         """What a visitor is told of an error; what only the server's owner can mend goes into the log."""
@@ -267,12 +331,40 @@ def _discard(job: Job | None) -> None:
         job.discard()
 
 
-def _show(job: Job | None, index: int) -> tuple[Any, Any]:
-    """The pair and the modalities of a frame."""
+def _show(job: Job | None, index: int, *mix: Any) -> tuple[Any, Any, Any]:
+    """The pair and the modalities of a frame, and what is to be said of it."""
+    pair, status = _blend(job, index, *mix)
+    return pair, _maps(job, index), status
+
+
+def _blend(job: Job | None, index: int, *mix: Any) -> tuple[Any, Any]:
+    """The pair of a frame, and what is to be said of it, without the generator."""
+    try:
+        return _pair(job, index, as_mix(*mix)), gr.skip()
+    except PhotorealError as error:
+        return gr.skip(), texts.fault_html(str(error))
+
+
+def _predict(job: Job | None, index: int, *mix: Any) -> tuple[Any, Any]:
+    """The same, where another look is wanted than the video was made with: this one frame is predicted with it."""
+    wanted = as_mix(*mix)
+    if job is None or not job.folder.is_dir() or not job.needs_generator(int(index), wanted):
+        return gr.skip(), gr.skip()
+    job.predict(int(index), wanted)
+    return _pair(job, index, wanted), texts.note_html('This frame was predicted with another look; Run does so with '
+                                                      'the whole video.')
+
+
+def _pair(job: Job | None, index: int, mix: Mix) -> tuple[str, str] | None:
     if job is None or not job.folder.is_dir():
-        return None, []
-    pair = tuple(str(job.picture(kind, int(index))) for kind in ('input', 'prediction'))
-    return pair, [(str(path), name) for path, name in job.maps(int(index))]
+        return None
+    return str(job.picture('input', int(index))), str(job.show(int(index), mix))
+
+
+def _maps(job: Job | None, index: int) -> list[tuple[str, str]]:
+    if job is None or not job.folder.is_dir():
+        return []
+    return [(str(path), name) for path, name in job.maps(int(index))]
 
 
 def _toggle(label: str) -> tuple[Any, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from photoreal.bundle import TrainedModel, load_bundle
 from photoreal.datasets.sources import FrameSource, open_source
 from photoreal.demo.uploads import open_sample
-from photoreal.errors import ConfigError
+from photoreal.errors import ConfigError, DataError
+from photoreal.inference.keeping import find_labels
 from photoreal.modalities import Modality
 
 
@@ -40,10 +41,27 @@ class Library:
         return list(self._samples)
 
     def open_sample(self, name: str, model: TrainedModel) -> tuple[FrameSource, dict[str, FrameSource]]:
-        """The frames of a sample, and what is recorded of the model's modalities."""
+        """The frames of a sample, and what is recorded of the model's modalities; labels, too, for classes to keep."""
         path = self._samples[name]
-        found = {key: open_source(path, m.folder) for key, m in recorded(model).items()} if path.is_dir() else {}
-        return open_sample(path), {key: source for key, source in found.items() if source is not None}
+        frames = open_sample(path)
+        if not path.is_dir():
+            return frames, {}
+        found = {key: open_source(path, m.folder) for key, m in recorded(model).items()}
+        key, labels = find_labels(model.preprocessor.modalities)
+        if key not in model.preprocessor.modalities:
+            found[key] = _usable(open_source(path, labels.folder), labels, frames)
+        return frames, {key: source for key, source in found.items() if source is not None}
+
+
+def _usable(source: FrameSource | None, labels: Modality, frames: FrameSource) -> FrameSource | None:
+    """Labels that the model does not ask for, if they are what they seem to be; else the video does without."""
+    if source is None or len(source) != len(frames) or source.size != frames.size:
+        return None
+    try:
+        labels.compute(source.read([0], raw=labels.raw))
+    except (ValueError, DataError):
+        return None
+    return source
 
 
 def recorded(model: TrainedModel) -> dict[str, Modality]:

@@ -1,19 +1,24 @@
 """A job: the model's prediction of the whole video, with all that is looked at, as strong as asked for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from photoreal.camera import CameraSettings
+from photoreal.datasets.pictures import decode_picture
 from photoreal.datasets.sources import FolderSource, VideoSource
 from photoreal.demo.jobs import Job, Order, Progress
 from photoreal.demo.library import Library, optional
+from photoreal.demo.mixing import Mix
 from photoreal.demo.strength import USUAL, at_strength, has_strength
 from photoreal.errors import CheckpointError, ConfigError, DataError
 from photoreal.inference import VideoEnhancer
 from photoreal.modalities import Blur, Edges, Gray, LabelMap
 from tests import tiny
 from tests.demo.helpers import make_bundle, tiny_model, write_video
+from tests.look.helpers import warm_look
 
 
 @pytest.fixture(scope='module')
@@ -66,6 +71,54 @@ def test_strength_changes_the_prediction(tmp_path, model, frames):
         pictures.append(FolderSource(job.folder / 'prediction').read([3])[0].astype(float))
     assert [np.abs(np.diff(picture, axis=1)).mean() for picture in pictures] != sorted(
         np.abs(np.diff(picture, axis=1)).mean() for picture in pictures)
+
+
+def mean_error(path: Path, wanted: np.ndarray) -> float:
+    return np.abs(decode_picture(path, False, None)[1].astype(int) - wanted).mean()
+
+
+@pytest.fixture
+def filmed(tmp_path, tiny_data):
+    """A model with labels, a look and a camera."""
+    model = tiny_model(tmp_path / 'tiny.py', tiny_data, recorded=True)
+    model.look, model.camera = warm_look(), CameraSettings(vignette=0.5)
+    return model
+
+
+def test_a_frame_is_blended_anew_without_the_generator(tmp_path, filmed, frames, tiny_data, monkeypatch):
+    maps = {'segmentation': FolderSource(tiny_data / 'val/virtual/game/segmentation')}
+    labels = maps['segmentation'].read(range(tiny.LENGTH), raw=True)
+    given = frames.read(range(tiny.LENGTH)), {'segmentation': labels}
+    job = Job(tmp_path)
+    list(job.run(filmed, Order(frames, maps, mix=Mix(strength=0.5)), 'cpu'))
+    mixes = {Mix(strength=0.5): dict(strength=0.5), Mix(strength=0.0): dict(strength=0), Mix(): {},
+             Mix(camera=False): dict(camera_strength=0), Mix(keep=('1',)): dict(keep=[1])}
+    wanted = {mix: list(VideoEnhancer(filmed, 'cpu', **control)(*given)) for mix, control in mixes.items()}
+    monkeypatch.setattr(type(filmed.generator), 'step', None)
+    assert job.labelled and not job.needs_generator(3, Mix())
+    for mix in mixes:
+        errors = {other: mean_error(job.show(3, mix), made[3]) for other, made in wanted.items()}
+        assert min(errors, key=errors.get) == mix and errors[mix] < 6  # JPEG
+    before = job.video
+    assert [progress.done for progress in job.remake(Mix(strength=0.0))] == list(range(1, tiny.LENGTH + 1))
+    assert not before.exists()
+    made = VideoSource(job.video).read(range(tiny.LENGTH))
+    assert np.abs(made.astype(int) - given[0]).mean() < 8  # H.264
+
+
+def test_another_look_is_predicted_for_the_frame_that_is_looked_at(tmp_path, filmed, frames, tiny_data):
+    maps = {'segmentation': FolderSource(tiny_data / 'val/virtual/game/segmentation')}
+    job = Job(tmp_path)
+    list(job.run(filmed, Order(frames, maps), 'cpu'))
+    with_look, off = job.show(5, Mix()), Mix(look=False)
+    assert job.needs_generator(5, off)
+    with pytest.raises(DataError, match='press Run'):
+        next(job.remake(off))
+    job.predict(5, off)
+    assert not job.needs_generator(5, off) and job.needs_generator(4, off)
+    labels = maps['segmentation'].read(range(2, 6), raw=True)
+    *_, wanted = VideoEnhancer(replace(filmed, look=None), 'cpu')(frames.read(range(2, 6)), {'segmentation': labels})
+    assert mean_error(job.show(5, off), wanted) < 4 < mean_error(with_look, wanted)
 
 
 def test_a_closed_job_leaves_no_half_video(tmp_path, model, frames):

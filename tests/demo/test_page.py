@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow
 
 CLICK = 'document.querySelector(arguments[0]).click();'
 TEXT = "return document.querySelector(arguments[0])?.textContent ?? '';"
-SET_FRAME = """
-const input = document.querySelector('#frame input[type=range]');
-input.value = arguments[0];
+SET = """
+const input = document.querySelector(arguments[0] + ' input[type=range]');
+input.value = arguments[1];
 input.dispatchEvent(new Event('input', {bubbles: true}));
 input.dispatchEvent(new Event('change', {bubbles: true}));
 """
@@ -112,7 +112,7 @@ def test_frames_are_chosen_and_played(page):
     run(page, 'short')
     finish(page)
     first = page.run(PICTURES, '#pair')
-    page.run(SET_FRAME, 4)
+    page.run(SET, '#frame', 4)
     wait(lambda: set(page.run(PICTURES, '#pair')).isdisjoint(first) and len(page.run(PICTURES, '#pair')) == 2)
     page.run(CLICK, '#play')
     wait(lambda: 'Pause' in page.run(TEXT, '#play'))
@@ -123,6 +123,29 @@ def test_frames_are_chosen_and_played(page):
     stopped = page.run(FRAME)
     time.sleep(0.5)
     assert page.run(FRAME) == stopped
+
+
+def test_a_frame_that_stands_still_follows_the_sliders(page, tmp_path):
+    page.downloads_to(tmp_path)
+    run(page, 'short')
+    finish(page)
+    page.run(SET, '#frame', 2)
+    page.run("document.querySelector('#pair').scrollIntoView({block: 'center', behavior: 'instant'});")
+    left, top, width, height = map(round, page.run(
+        "const box = document.querySelector('#pair img').getBoundingClientRect(); "
+        'return [box.x, box.y, box.width, box.height]'))
+    at = left + 3 * width // 4, top + height // 3
+    whole = wait(lambda: max(redness(page, *at) - 40, 0)) + 40
+    page.run(SET, '#strength', 0)
+    wait(lambda: abs(redness(page, *at)) < 10)
+    page.run(SET, '#strength', 0.5)
+    wait(lambda: 0.3 * whole < redness(page, *at) < 0.7 * whole)
+    page.run(CLICK, '#remake')
+    wait(lambda: 'made anew' in page.run(TEXT, '#status'))
+    page.run(CLICK, '#download')
+    [path] = wait(lambda: list(tmp_path.glob('*.mp4')))
+    frames = VideoSource(path).read(range(6)).astype(int)
+    assert 0.3 * whole < (frames[..., 0] - frames[..., 1]).mean() < 0.7 * whole
 
 
 def test_the_prediction_is_downloaded(page, tmp_path):

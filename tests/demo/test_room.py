@@ -18,7 +18,7 @@ usual = resource.getrlimit(resource.RLIMIT_FSIZE)
 for most in (10_000, usual[0]):  # less than a picture has, and what there is
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, usual[1]))
     visit.begin()
-    updates = demo._run(None, visit, 'red', 'noise', None, 0.5, 0.5)
+    updates = demo._run(None, visit, 'red', 'noise', None, 1.0, 0.0, [], True, True, 0.5, 0.5)
     print([update['status'] for update in updates if 'status' in update][-1])
     print(visit.running, len(list(demo.folder.glob('jobs/*'))))
 demo.close()

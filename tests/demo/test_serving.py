@@ -80,7 +80,8 @@ class Visitor:
         [job] = [d for d in page['dependencies'] if any(kind == 'click' for _, kind in d['targets'])
                  and len(d['outputs']) > 5]
         upload = file and {'path': file, 'meta': {'_type': 'gradio.FileData'}}
-        order = {'data': [None, None, 'red', video, upload, 0.5, 0.5], 'fn_index': job['id'],
+        order = {'data': [None, None, 'red', video, upload, 1, 0, [], True, True, 0.5, 0.5],
+                 'fn_index': job['id'],
                  'session_hash': self.session}
         self.ask('/gradio_api/queue/join', json.dumps(order).encode(), **{'Content-Type': 'application/json'})
 
