@@ -2,7 +2,8 @@
 
 Judges are the discriminator (D), whose curves are called ``d_...``, and the critic (C) of the unpaired branch, whose
 curves are called ``c_...``.
-The rule, from top to bottom, over the last third of the log; ``docs/training.md`` has it with what to do:
+The rule, from top to bottom, over the last third of the log and no fewer than MIN_RECORDS entries of it; this is its
+home, and ``docs/training.md`` has it with what to do:
 
 1. Constant scores: everything is judged alike, so G gets no direction.
 2. Saturated scores and a large lead: with the logits of predictions beyond 15 from 0 the judge has long stopped
@@ -11,6 +12,8 @@ The rule, from top to bottom, over the last third of the log; ``docs/training.md
 4. Hardly an update, with the lead at ``model.update_threshold``: the judge waits, and G does not catch up.
 5. A lead below 0.02: the judge cannot tell them apart, so what G gets from it is noise.
 6. Else the game is balanced.
+
+While there are fewer than MIN_RECORDS entries, 1 and 5 say no more than that it is too early; the others hold at once.
 
 How often the judge is right (``d_accuracy``) decides nothing: it counts places where the real clip is ahead, by
 however little. A judge that is held back by ``model.update_threshold`` can be right everywhere with a small lead, and G

@@ -4,10 +4,13 @@ import math
 import re
 
 import pytest
+import torch
 
+from photoreal.models.video_gan import _log_sigmoid
 from photoreal.reporting import health
 from photoreal.reporting.health import Health, assess, health_of
 from photoreal.reporting.runs import Curves
+from photoreal.structures import Score
 from tests.reporting.folders import make_work_dir
 from tests.tiny import ROOT
 
@@ -105,6 +108,20 @@ def test_the_page_states_the_rule_with_its_numbers() -> None:
     for number in (f'beyond {health.SATURATED:g}', f'above {health.STRONG_LEAD:g}', f'below {health.WEAK_LEAD:g}',
                    f'{health.RARE_UPDATES:.0%} of the', f'fewer than {health.MIN_RECORDS} '):
         assert number in rule, number
+    curves_of_a_run = (ROOT / 'docs/recipes.md').read_text(encoding='utf-8')
+    assert f'between {health.WEAK_LEAD:g} and {health.STRONG_LEAD:g}' in curves_of_a_run
+    assert f'by {health.RARE_UPDATES:.0%} of the iterations or more' in curves_of_a_run
+    trouble = (ROOT / 'docs/troubleshooting.md').read_text(encoding='utf-8')
+    assert f'`d_lead` is above {health.STRONG_LEAD:g}' in trouble
+
+
+def test_a_lead_is_a_ratio_of_probabilities() -> None:
+    """As the page says: e² = 7.4 times, by the same lead that a training logs."""
+    real, fake = torch.full((2, 3), 1.5), torch.full((2, 3), -1.75)
+    lead = float(_log_sigmoid([Score(real)]) - _log_sigmoid([Score(fake)]))
+    assert math.exp(lead) == pytest.approx(float(real.sigmoid().mean() / fake.sigmoid().mean()), rel=1e-5)
+    page = (ROOT / 'docs/training.md').read_text(encoding='utf-8')
+    assert f'e² = {math.exp(health.STRONG_LEAD):.1f} times the probability' in page
 
 
 def test_advice_reads_the_same_on_a_console_and_on_a_page() -> None:
