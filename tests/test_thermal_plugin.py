@@ -33,7 +33,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site / 'below.pth').write_text(f'{ROOT}\n{sysconfig.get_path("purelib")}\n{sysconfig.get_path("platlib")}\n')
     sources = folder / 'sources'
     sources.mkdir()
-    for path in (*PLUGIN.glob('*.*'), *PLUGIN.glob('photoreal_thermal/*.py')):
+    found = (*PLUGIN.glob('*.*'), *PLUGIN.glob('photoreal_thermal/*.py'))
+    for path in filter(Path.is_file, found):  # who has installed it from there has left build/ and *.egg-info/
         target = sources / path.relative_to(PLUGIN)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())
