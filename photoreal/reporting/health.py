@@ -13,7 +13,9 @@ home, and ``docs/training.md`` has it with what to do:
 5. A lead below 0.02: the judge cannot tell them apart, so what G gets from it is noise.
 6. Else the game is balanced.
 
-While there are fewer than MIN_RECORDS entries, 1 and 5 say no more than that it is too early; the others hold at once.
+While there are fewer than MIN_RECORDS entries or MIN_ITERATIONS iterations, 1 and 5 say no more than that it is too
+early, for every game begins with a small lead; the others hold at once. Entries alone would not do: on a slow machine
+five of them, one in half a minute, were written within 22 iterations.
 
 How often the judge is right (``d_accuracy``) decides nothing: it counts places where the real clip is ahead, by
 however little. A judge that is held back by ``model.update_threshold`` can be right everywhere with a small lead, and G
@@ -29,7 +31,7 @@ from typing import NamedTuple
 
 from photoreal.reporting.runs import Curves, Training, read_training
 
-MIN_RECORDS = 5  # log entries; with fewer a small lead says nothing, for every game begins with one
+MIN_RECORDS, MIN_ITERATIONS = 5, 100
 STRONG_LEAD = 2.0
 WEAK_LEAD = 0.02
 RARE_UPDATES = 0.1
@@ -108,9 +110,12 @@ def _assess_judge(judge: _Judge, curves: Curves, update_threshold: float | None)
     if share is not None:
         found += f', and was updated in {share:.0%} of the iterations'
     records = len(curves[f'{judge.letter}_lead'])
-    early = records < MIN_RECORDS
-    if early:
+    last = curves[f'{judge.letter}_lead'][-1][0]
+    if records < MIN_RECORDS:
         found += f'; there {"is" if records == 1 else "are"} {records} log entr{"y" if records == 1 else "ies"} so far'
+    elif last < MIN_ITERATIONS:
+        found += f'; the log ends at iteration {last}'
+    early = records < MIN_RECORDS or last < MIN_ITERATIONS
     return _verdict(judge, real, fake, median(lead), share, update_threshold, f'{found}.', early)
 
 

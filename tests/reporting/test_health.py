@@ -72,6 +72,9 @@ def test_a_recipe_without_a_judge_has_no_game_to_speak_of() -> None:
     (curves(4.0, -5.0, 5.0, records=3), 'D too strong', 'there are 3 log entries so far. It tells predictions apart'),
     ({name: points[-2:] for name, points in curves(0.1, 0.1, 0.0, noise=0.01).items()}, 'too early',
      'there are 2 log entries so far. That is how every game begins.'),
+    ({name: [(step // 10, value) for step, value in points]
+      for name, points in curves(0.1, 0.1, 0.0, noise=0.01, records=22).items()}, 'too early',
+     'the log ends at iteration 22. That is how every game begins.'),
     ({name: points[:1] for name, points in curves(0.0, 0.0, 0.0).items()}, 'healthy', 'there is 1 log entry so')])
 def test_a_short_run_is_judged_by_what_there_is(logs: Curves, state: str, found: str) -> None:
     verdict = assess(logs, 0.4)
@@ -106,7 +109,8 @@ def test_the_page_states_the_rule_with_its_numbers() -> None:
     page = (ROOT / 'docs/training.md').read_text(encoding='utf-8')
     rule = page[page.index('## GAN health'):]
     for number in (f'beyond {health.SATURATED:g}', f'above {health.STRONG_LEAD:g}', f'below {health.WEAK_LEAD:g}',
-                   f'{health.RARE_UPDATES:.0%} of the', f'fewer than {health.MIN_RECORDS} '):
+                   f'{health.RARE_UPDATES:.0%} of the', f'fewer than {health.MIN_RECORDS} ',
+                   f'before iteration {health.MIN_ITERATIONS},'):
         assert number in rule, number
     curves_of_a_run = (ROOT / 'docs/recipes.md').read_text(encoding='utf-8')
     assert f'between {health.WEAK_LEAD:g} and {health.STRONG_LEAD:g}' in curves_of_a_run
