@@ -15,7 +15,7 @@ from photoreal.datasets.deinterlacing import FILTER, check_filter, deinterlaced
 from photoreal.datasets.geometry import Geometry, angle_of, orientation_of
 from photoreal.datasets.presentation import Colour, Presentation, stored_pixels
 from photoreal.datasets.timeline import Ticker, Timeline
-from photoreal.datasets.tracks import other_tracks, video_track
+from photoreal.datasets.tracks import other_tracks, tells_end, told_end, video_track
 from photoreal.errors import DataError
 
 DEFAULT_FPS = 25.0
@@ -72,6 +72,7 @@ class VideoReader:
             self.audio = LiveAudio(list(container.streams.audio))
         self._timeline = Timeline(container)
         self._one_stamp = container.format.name in ONE_STAMP
+        self._packets = 0  # of the picture, so far
         self._begun: list[int] | None = []  # stamps of the packets up to the first frame
         decoded, faults = self._decode(begun), []
         for first in decoded:
@@ -102,13 +103,25 @@ class VideoReader:
         Raises:
             DataError: The stream broke down.
         """
+        waiting = None
+        for moment in self._moments():
+            if waiting is not None:
+                yield waiting._replace(duration=min(waiting.duration, moment.time - waiting.time))
+            waiting = moment
+            if self.mended or not tells_end(self._track, self._packets):  # else it may be the last
+                yield waiting
+                waiting = None
+        if waiting is not None:
+            end = told_end(self._track, waiting.time + waiting.duration)
+            yield waiting._replace(duration=end - waiting.time)
+
+    def _moments(self) -> Iterator[Moment]:
         ticker, step, end = Ticker(self.presentation.step), self.presentation.step, 0
         for one in self._decoded:
             if isinstance(one, str):
                 yield Moment(ticker.time(None), step, None, None, one)
                 continue
             time = ticker.time(one.dts if self._one_stamp else one.pts)
-            # In MP4 it is the frame that is decoded last, not the one shown last, that says when a film is over.
             end = max(end, time + (step if self._counts_fields else one.duration or step))
             yield Moment(time, end - time, one.pts, one)
 
@@ -119,7 +132,7 @@ class VideoReader:
         """
         self._container.seek(stamp, stream=self._track)
         self._timeline = Timeline(self._container)
-        self._decoded = self._decode()
+        self._decoded, self._packets = self._decode(), 0
         return iter(self)
 
     def pictures(self, raw: bool = False, start: int = 0,
@@ -166,6 +179,7 @@ class VideoReader:
                 if self.audio is not None:
                     self.audio.add(packet)
                 continue
+            self._packets += bool(packet.size)
             if self._begun is not None and packet.pts is not None and not packet.is_discard:
                 self._begun.append(packet.pts)
             try:

@@ -18,6 +18,7 @@ from photoreal.datasets.sources import size_text
 from photoreal.errors import ConfigError, DataError
 
 T = TypeVar('T', bound='Encoder')
+_REORDERED = 3  # frames; x265 makes up the decoding times of fewer, whose order is that of showing anyway
 
 
 class Encoder(ABC):
@@ -66,7 +67,7 @@ class Encoder(ABC):
         self._tracks: dict[int, Track] = {}
         self._begun = self._broken = False  # nothing may be muxed after a fault: FFmpeg might crash
         self._size: tuple[int, int] | None = None
-        self._end = 0  # of the last frame, in units of the presentation
+        self._time = self._end = 0  # of the last frame, in units of the presentation
         self._first: tuple[int, int] | None = None  # when the first packet is shown, and when it is decoded
         self._error: BaseException | None = None  # that ended the writing early
 
@@ -128,8 +129,13 @@ class Encoder(ABC):
             raise DataError(f'{self.name}, frame {self.count}: {size_text(frame.shape)} pixels cannot be encoded with '
                             f'{self.codec.encoder} ({error})') from error
         self._mux(packets)
-        self._end = time + picture.duration
+        self._time, self._end = time, time + picture.duration
         self.count += 1
+
+    @property
+    def last_shown(self) -> tuple[Fraction, Fraction]:
+        """When the last frame appears in what is written, and when it is over, in seconds."""
+        return tuple(moment * self.presentation.unit - self._origin for moment in (self._time, self._end))
 
     def _add_video(self) -> av.VideoStream:
         crf = self.codec.crf if self.crf is None else self.crf
@@ -211,6 +217,9 @@ class Encoder(ABC):
         if self._broken:
             return
         packets = self._stream.encode(None)
+        if self.count < _REORDERED:
+            for packet in packets:
+                packet.dts = packet.pts
         if packets and packets[-1].dts is not None:
             packets[-1].duration = self._rest(packets[0], packets[-1])
         self._mux(packets)
@@ -225,5 +234,5 @@ class Encoder(ABC):
         MP4 knows no other duration of the last frame: it adds up the distances of decoding times.
         """
         pts, dts = self._first or (first.pts, first.dts)
-        end = round((self._end * self.presentation.unit - self._origin) / last.time_base)
+        end = round(self.last_shown[1] / last.time_base)
         return max(1, (end - pts) - (last.dts - dts))

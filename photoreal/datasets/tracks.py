@@ -1,5 +1,6 @@
 """Which track of a file is its video."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from photoreal.datasets.lmdb_path import LmdbPath
 from photoreal.errors import DataError
 
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, and previews for a player's slider
+
+_ROUNDING = Fraction(1, 500)  # seconds: some of what a file tells counts milliseconds
 
 
 def open_media(file: Any, **options: Any) -> av.container.InputContainer:
@@ -56,6 +59,25 @@ def video_track(container: av.container.InputContainer, name: str) -> av.VideoSt
 def is_known(track: av.stream.Stream) -> bool:
     """Whether this FFmpeg knows the codec of a track."""
     return track.codec_context is not None
+
+
+def tells_end(track: av.VideoStream, packets: int) -> bool:
+    """Whether the file says when the last frame is over: a whole MP4 does, and its packets cannot.
+
+    They tell how long one of them is decoded before the next, and the last one to be decoded need not be shown last.
+
+    Args:
+        track: The track.
+        packets: How many of its packets were read; a file that lacks some ends earlier than it says.
+    """
+    return (track.container.format.name.startswith('mov,') and packets == track.frames
+            and None not in (track.duration, track.start_time))
+
+
+def told_end(track: av.VideoStream, end: int) -> int:
+    """When the last frame of such a file is over, in units of the track, of which the packets say ``end``."""
+    told = track.start_time + track.duration
+    return told if (told - end) * track.time_base > _ROUNDING else end
 
 
 def other_tracks(container: av.container.InputContainer, chosen: av.VideoStream) -> list[str]:

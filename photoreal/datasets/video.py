@@ -18,7 +18,7 @@ from photoreal.datasets.geometry import Geometry
 from photoreal.datasets.lmdb_path import LmdbPath
 from photoreal.datasets.presentation import Presentation, stored_pixels
 from photoreal.datasets.timeline import Timeline
-from photoreal.datasets.tracks import open_container, video_track
+from photoreal.datasets.tracks import open_container, tells_end, told_end, video_track
 from photoreal.errors import DataError
 
 _OPEN_DECODERS = 8  # a process: each holds a file and some full frames
@@ -107,14 +107,16 @@ def _packets(path: Path | LmdbPath, head: Sequence[Moment]) -> list[_Found] | No
         head: Its first frames, decoded.
     """
     with open_container(path) as container:
-        track, timeline, found = video_track(container, str(path)), Timeline(container), []
+        track, timeline, found, count = video_track(container, str(path)), Timeline(container), [], 0
         codec = track.codec_context.name
         if codec == 'vp8' or container.format.name in ONE_STAMP:  # VP8 has packets that are never shown
             return None
         for packet in container.demux([track, *container.streams.audio]):
             timeline.mend(packet)
+            count += packet.stream == track and packet.size > 0
             if packet.stream == track and packet.size and not packet.is_discard:
                 found.append(_Found(packet.pts, packet.duration or 0, packet.pts, packet.is_keyframe))
+        told = tells_end(track, count)
     stamps = {one.stamp for one in found}
     if timeline.mended or None in stamps or len(stamps) < len(found) or head[0].stamp is None:
         return None
@@ -126,7 +128,10 @@ def _packets(path: Path | LmdbPath, head: Sequence[Moment]) -> list[_Found] | No
         if any(b.stamp - a.stamp < _CLOSE * least for a, b in pairwise(found)):
             return None
     usual = max(1, head[0].duration)
-    return [one if one.duration > 0 else one._replace(duration=usual) for one in found]
+    found = [one if one.duration > 0 else one._replace(duration=usual) for one in found]
+    end = max(one.time + one.duration for one in found)
+    found[-1] = found[-1]._replace(duration=(told_end(track, end) if told else end) - found[-1].time)
+    return found
 
 
 def _decoded(path: Path | LmdbPath) -> tuple[VideoReader, list[_Found]]:
@@ -166,8 +171,11 @@ def pictures_from(path: Path | LmdbPath, index: VideoIndex, start: int,
             if moments is None:
                 reader = VideoReader(stack.enter_context(open_container(path)), str(path))
         for i, (moment, pixels) in enumerate(reader.pictures(raw, start, moments), start):
-            known = moments is not None and i < index.length  # the first stamps after a seek may be missing
-            yield moment._replace(time=int(index.times[i])) if known else moment, pixels
+            if moments is not None and i < index.length:  # the first stamps after a seek may be missing
+                moment = moment._replace(time=int(index.times[i]))
+            if i == index.length - 1:
+                moment = moment._replace(duration=index.end - moment.time)
+            yield moment, pixels
 
 
 def _from_keyframe(reader: VideoReader, key: int, wanted: int) -> Iterator[Moment] | None:

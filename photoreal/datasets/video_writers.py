@@ -106,7 +106,7 @@ class VideoWriter(Encoder):
         """Give a video its name."""
         if self.path.suffix.lower() in MP4_SUFFIXES and target != self._growing:
             try:
-                rewrap(self._growing, target, self._muxer.format.name)
+                rewrap(self._growing, target, self._muxer.format.name, *self.last_shown)
             except (av.FFmpegError, OSError):  # there is no room for two of it
                 pass
             else:

@@ -12,7 +12,9 @@ from PIL import Image
 
 from photoreal.datasets.audio import AudioCopy, heard_at
 from photoreal.datasets.decoding import VideoReader
+from photoreal.datasets.presentation import Presentation
 from photoreal.datasets.sources import VideoSource
+from photoreal.datasets.video_writers import VideoWriter
 from photoreal.errors import DataError
 from photoreal.inference.inputs import Input, Reading, open_input
 from tests.datasets.field_pictures import write_fields
@@ -144,6 +146,18 @@ def test_the_last_frame_of_uneven_ones_lasts_as_long_as_the_file_says(tmp_path, 
             container.mux(stream.encode(None))
     film = read_alike(path)
     assert film.times == [Fraction(i, 10) for i in range(4)] and film.end == Fraction(23, 10)
+
+
+@pytest.mark.parametrize('count', [5, 8, 40])
+@pytest.mark.parametrize('codec', ['h264', 'h265'])
+def test_the_last_frame_of_a_film_with_frames_out_of_order(tmp_path, codec, count):
+    """Packets of MP4 tell how long the frame lasts that is decoded last; the track's duration tells the rest."""
+    with VideoWriter(tmp_path / 'in.mp4', Presentation(Fraction(10), Fraction(1, 1000)), codec) as writer:
+        for i, frame in enumerate(scene(count, 64, 64)):
+            writer.write(frame, 100 * i, 1900 if i == count - 1 else 100)
+    assert read_alike(tmp_path / 'in.mp4').end == Fraction(count - 1, 10) + Fraction(19, 10)
+    part = Film(open_input(str(tmp_path / 'in.mp4'), Reading(end=count - 1, audio=False)))
+    assert part.end == Fraction(count - 1, 10)
 
 
 def test_frames_are_turned_and_their_pixels_made_square(tmp_path):
