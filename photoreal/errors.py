@@ -16,6 +16,11 @@ class PhotorealError(Exception):
         return str(self) if str(self).startswith(str(subject)) else f'{subject}: {self}'
 
 
+def reason(error: Exception) -> str:
+    """What went wrong, in the words of the system or of FFmpeg, without their numbers and functions."""
+    return str(getattr(error, 'strerror', None) or error)
+
+
 class ConfigError(PhotorealError):
     """A config or an override that cannot be used."""
 

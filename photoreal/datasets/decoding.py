@@ -16,7 +16,7 @@ from photoreal.datasets.geometry import Geometry, angle_of, orientation_of
 from photoreal.datasets.presentation import Colour, Presentation, stored_pixels
 from photoreal.datasets.timeline import Ticker, Timeline
 from photoreal.datasets.tracks import other_tracks, tells_end, told_end, video_track
-from photoreal.errors import DataError
+from photoreal.errors import DataError, reason
 
 DEFAULT_FPS = 25.0
 ONE_STAMP = ('avi', 'asf')  # containers that stamp packets in the order of decoding, not in that of showing
@@ -171,7 +171,7 @@ class VideoReader:
             try:
                 packet = next(packets, None)
             except av.FFmpegError as error:
-                raise DataError(f'{self.name} broke down ({error})') from error
+                raise DataError(f'{self.name} broke down ({reason(error)})') from error
             if packet is None:
                 return
             self._timeline.mend(packet)
@@ -185,7 +185,7 @@ class VideoReader:
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
-                yield str(error)
+                yield reason(error)
                 continue
             for frame in frames:
                 yield 'it is damaged' if frame.is_corrupt else frame

@@ -15,7 +15,7 @@ from photoreal.datasets.codecs import Codec, Container
 from photoreal.datasets.presentation import Presentation
 from photoreal.datasets.soundtrack import Track, Way, add_track, codec_of
 from photoreal.datasets.sources import size_text
-from photoreal.errors import ConfigError, DataError
+from photoreal.errors import ConfigError, DataError, reason
 
 T = TypeVar('T', bound='Encoder')
 _REORDERED = 3  # frames; x265 makes up the decoding times of fewer, whose order is that of showing anyway
@@ -127,7 +127,7 @@ class Encoder(ABC):
             packets = self._stream.encode(picture)
         except (av.FFmpegError, ValueError) as error:
             raise DataError(f'{self.name}, frame {self.count}: {size_text(frame.shape)} pixels cannot be encoded with '
-                            f'{self.codec.encoder} ({error})') from error
+                            f'{self.codec.encoder} ({reason(error)})') from error
         self._mux(packets)
         self._time, self._end = time, time + picture.duration
         self.count += 1
@@ -192,7 +192,7 @@ class Encoder(ABC):
                 self.lost += 1
                 return
             self._broken = True
-            raise DataError(f'{self.name} cannot be written ({error})') from error
+            raise DataError(f'{self.name} cannot be written ({reason(error)})') from error
         except OSError:  # of the pipe
             self._broken = True
             raise

@@ -14,7 +14,7 @@ from photoreal.datasets.audio import LiveAudio
 from photoreal.datasets.decoding import VideoReader
 from photoreal.datasets.presentation import Presentation
 from photoreal.datasets.tracks import open_media
-from photoreal.errors import DataError
+from photoreal.errors import DataError, reason
 
 _CAMERAS = {'linux': ('v4l2', '/dev/video{}'), 'darwin': ('avfoundation', '{}'), 'win32': ('dshow', 'video={}')}
 _PATIENCE = 20.0  # seconds without a sign of life from a network
@@ -143,4 +143,4 @@ def _open(address: str, form: str | None, options: dict[str, str],
     try:
         return open_media(address, format=form, options=options, timeout=patience)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise DataError(f'{address} cannot be read ({error})') from error
+        raise DataError(f'{address} cannot be read ({reason(error)})') from error

@@ -17,7 +17,7 @@ from photoreal.datasets.live import EncodedStream, LiveSource
 from photoreal.datasets.pictures import decode_bytes, notes_of_bytes
 from photoreal.datasets.presentation import Presentation
 from photoreal.datasets.tracks import open_media
-from photoreal.errors import DataError
+from photoreal.errors import DataError, reason
 
 _HEAD = 16  # bytes that tell a kind of file from others
 _MXF = bytes.fromhex('060e2b34020501010d010201')  # a partition (SMPTE ST 377-1, 7.1); its index may lie at the end
@@ -76,7 +76,7 @@ def _open(pipe: Pipe, stack: ExitStack, name: str, audio: bool) -> 'PictureStrea
     try:
         container = open_media(_spooled(pipe, stack, name) if _needs_a_file(pipe) else pipe)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise DataError(f'{name} cannot be read ({error})') from error
+        raise DataError(f'{name} cannot be read ({reason(error)})') from error
     begun: list[av.Packet] = []
     if container.format.name in _PICTURES:
         # More than one JPEG are a film; what begins otherwise lies behind a picture, such as that of a motion photo.

@@ -12,7 +12,7 @@ from photoreal.datasets.codecs import UNCOMPRESSED, Container
 from photoreal.datasets.encoder import Encoder
 from photoreal.datasets.soundtrack import Way, codec_of, ways
 from photoreal.datasets.sources import size_text
-from photoreal.errors import ConfigError, DataError
+from photoreal.errors import ConfigError, DataError, reason
 
 _SMALL = (64, 64)  # frames that sound is tried with
 _FRAMES = 2
@@ -63,7 +63,7 @@ def _try(writer: Encoder, size: tuple[int, int], stream: av.AudioStream | None =
                 trial.write(np.full((*size, 3), 128, np.uint8))
         return trial.read_back()
     except _REFUSALS as error:
-        return str(getattr(error, 'strerror', None) or error)
+        return reason(error)
 
 
 class _Memory(BytesIO):

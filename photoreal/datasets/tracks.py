@@ -8,7 +8,7 @@ import av
 from av.stream import Disposition
 
 from photoreal.datasets.lmdb_path import LmdbPath
-from photoreal.errors import DataError
+from photoreal.errors import DataError, reason
 
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, and previews for a player's slider
 
@@ -29,7 +29,7 @@ def open_container(path: Path | LmdbPath) -> av.container.InputContainer:
     try:
         return open_media(path.open() if isinstance(path, LmdbPath) else f'file:{path}')  # a name may begin like a URL
     except (av.FFmpegError, OSError) as error:
-        raise DataError(f'{path}: unreadable video ({error.strerror or error}); copy or encode it anew') from error
+        raise DataError(f'{path}: unreadable video ({reason(error)}); copy or encode it anew') from error
 
 
 def video_track(container: av.container.InputContainer, name: str) -> av.VideoStream:

@@ -19,7 +19,7 @@ from photoreal.datasets.lmdb_path import LmdbPath
 from photoreal.datasets.presentation import Presentation, stored_pixels
 from photoreal.datasets.timeline import Timeline
 from photoreal.datasets.tracks import open_container, tells_end, told_end, video_track
-from photoreal.errors import DataError
+from photoreal.errors import DataError, reason
 
 _OPEN_DECODERS = 8  # a process: each holds a file and some full frames
 _SKIP = 16  # frames that are quicker decoded through than jumped over
@@ -91,7 +91,7 @@ def index_video(path: Path | LmdbPath) -> VideoIndex:
         else:
             stamps = [one.stamp for one in found]
     except av.FFmpegError as error:
-        raise DataError(f'{path}: unreadable video ({error.strerror or error}); copy or encode it anew') from error
+        raise DataError(f'{path}: unreadable video ({reason(error)}); copy or encode it anew') from error
     keys = [0] if stamps is None else [i for i, one in enumerate(found) if one.key]
     first = head[0].frame
     return VideoIndex(len(found), reader.geometry.size(first.height, first.width), reader.presentation, reader.geometry,
@@ -173,8 +173,8 @@ def pictures_from(path: Path | LmdbPath, index: VideoIndex, start: int,
         for i, (moment, pixels) in enumerate(reader.pictures(raw, start, moments), start):
             if moments is not None and i < index.length:  # the first stamps after a seek may be missing
                 moment = moment._replace(time=int(index.times[i]))
-            if i == index.length - 1:
-                moment = moment._replace(duration=index.end - moment.time)
+                if i == index.length - 1:
+                    moment = moment._replace(duration=index.end - moment.time)
             yield moment, pixels
 
 

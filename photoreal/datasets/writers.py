@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from photoreal.datasets.sources import IMAGE_SUFFIXES
-from photoreal.errors import DataError
+from photoreal.errors import DataError, reason
 
 _SUFFIXES_16_BIT = ('.png', '.tif', '.tiff')
 _NAME_BYTES = 255  # that a name in a folder may have
@@ -94,7 +94,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
 
 def not_written(path: str | os.PathLike, error: OSError) -> DataError:
     """For what the system refuses."""
-    return DataError(f'{path} cannot be written: {error.strerror or error}')
+    return DataError(f'{path} cannot be written: {reason(error)}')
 
 
 def encode_image(path: str | os.PathLike, image: np.ndarray) -> bytes:

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from photoreal.datasets.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from photoreal.datasets.writers import identities, not_written, with_mark
-from photoreal.errors import ConfigError, DataError
+from photoreal.errors import ConfigError, DataError, reason
 
 # What looks like the type of a file, and not like a version (.v2) or a date (.2024).
 _TYPE = re.compile(r'\.(?!v\d)[a-z][a-z0-9]{1,4}', re.IGNORECASE)
@@ -41,7 +41,7 @@ def place_of(out: str) -> Place:
     except FileNotFoundError:
         mode = None
     except (OSError, ValueError) as error:  # a name that is too long, a file in place of a folder, a zero byte
-        raise DataError(f'--out {out} cannot be written: {getattr(error, "strerror", None) or error}') from error
+        raise DataError(f'--out {out} cannot be written: {reason(error)}') from error
     if mode is not None and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return Place.DEVICE
     if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):

@@ -135,7 +135,8 @@ def test_streams_that_cannot_be_read(tmp_path):
         open_input(f'{url}/nothing.mp4', Reading())
     with pytest.raises(ConfigError, match='--size and --fps are for raw frames'):
         open_input('http://127.0.0.1/a.mp4', Reading(fps=3))
-    with piped(tmp_path / 'pipe', b'no video at all') as pipe, pytest.raises(DataError, match='pipe cannot be read'):
+    with piped(tmp_path / 'pipe', b'no video at all') as pipe, pytest.raises(
+            DataError, match=r'pipe cannot be read \(Invalid data found when processing input\)$'):
         open_input(str(pipe), Reading())
     with piped(tmp_path / 'short', bytes(12)) as pipe, pytest.raises(DataError, match='short ended before frame 3'):
         open_input(str(pipe), Reading(3, size=(2, 2)))
