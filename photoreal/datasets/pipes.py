@@ -24,7 +24,7 @@ _MXF = bytes.fromhex('060e2b34020501010d010201')  # a partition (SMPTE ST 377-1,
 _BOX = struct.Struct('>I4s')  # length and name of a box of MP4 (ISO/IEC 14496-12, 4.2) or a chunk of PNG
 _BEFORE_TABLES = (b'ftyp', b'free', b'skip', b'wide', b'pnot', b'uuid', b'styp')
 _LARGEST_BOX = 1 << 20  # bytes of those
-_WHOLE_PICTURES = (b'II*\0', b'MM\0*', b'BM')  # TIFF and BMP; where one ends cannot be told from what comes
+_WHOLE_PICTURES = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+', b'BM')  # TIFF and BMP, whose end cannot be told
 _LARGEST_CHUNK = 1 << 16  # bytes, of those before the pixels of a PNG
 _PICTURES = ('jpeg_pipe', 'png_pipe')  # formats of FFmpeg: one picture file after the other
 

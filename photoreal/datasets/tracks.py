@@ -81,9 +81,10 @@ def told_end(track: av.VideoStream, end: int) -> int:
 
 
 def other_tracks(container: av.container.InputContainer, chosen: av.VideoStream) -> list[str]:
-    """A phrase for each video track that is left out."""
-    return [f'video track {track.index} ({_kind(track)}) is left out: track {chosen.index} is read'
-            for track in video_tracks(container) if track.index != chosen.index]
+    """A phrase for each track of pictures or words that is left out."""
+    films = [f'video track {track.index} ({_kind(track)}) is left out: track {chosen.index} is read'
+             for track in video_tracks(container) if track.index != chosen.index]
+    return films + [f'subtitles (track {track.index}) are left out' for track in container.streams.subtitles]
 
 
 def _kind(track: av.VideoStream) -> str:

@@ -128,6 +128,7 @@ class PipeWriter(Encoder):
         audio: What to put between the frames, in seconds of the source.
         origin: The moment of the source, in seconds, that becomes the beginning.
         low_delay: Encode every frame at once.
+        name: Of the pipe, for messages.
 
     Raises:
         ConfigError: The codec or the form is unknown, or the two do not fit.
@@ -135,13 +136,13 @@ class PipeWriter(Encoder):
 
     def __init__(self, pipe: BinaryIO | None, presentation: Presentation | float, form: str = 'y4m',
                  codec: str = 'h264', crf: int | None = None, audio: AudioCopy | LiveAudio | None = None,
-                 origin: Fraction = Fraction(0), low_delay: bool = False) -> None:
+                 origin: Fraction = Fraction(0), low_delay: bool = False, name: str = '-') -> None:
         if form in UNCOMPRESSED:
             if isinstance(presentation, Presentation):
                 presentation = replace(presentation, time_base=None)
-            super().__init__('-', presentation, PIPES[form], UNCOMPRESSED[form], crf)
+            super().__init__(name, presentation, PIPES[form], UNCOMPRESSED[form], crf)
         else:
-            super().__init__('-', presentation, PIPES[form], find_codec(codec), crf, audio, origin, low_delay)
+            super().__init__(name, presentation, PIPES[form], find_codec(codec), crf, audio, origin, low_delay)
         self.pipe, self._form = pipe, form
 
     def _open(self, stack: ExitStack) -> av.container.OutputContainer:

@@ -157,7 +157,7 @@ def open_output(out: str, source: Input, writing: Writing, reads: Sequence[Path]
     else:
         if place is Place.PIPE and writing.pipe is None:
             raise ConfigError('--out - needs a pipe to write to')
-        writer = PipeWriter(writing.pipe, source.presentation, _form(out, writing), **arguments)
+        writer = PipeWriter(writing.pipe, source.presentation, _form(out, writing), name=out, **arguments)
     if size is not None:
         for note in rehearse(writer, size):
             say(note)

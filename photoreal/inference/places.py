@@ -30,11 +30,13 @@ def place_of(out: str) -> Place:
     """What a text names as an output.
 
     Raises:
-        ConfigError: A file of a type that cannot be written.
+        ConfigError: A file of a type that cannot be written, or that has no name.
         DataError: The system does not take the name, or something else lies there.
     """
     if out == '-':
         return Place.PIPE
+    if not out:  # a variable of a shell that is not set
+        raise ConfigError("--out '': expected a name")
     path = Path(out)
     try:
         mode = path.stat().st_mode
@@ -51,8 +53,12 @@ def place_of(out: str) -> Place:
 
 def _by_name(out: str, path: Path, mode: int | None) -> Place:
     suffix, is_folder = path.suffix.lower(), mode is not None and stat.S_ISDIR(mode)
-    separators = tuple(filter(None, (os.sep, os.altsep)))
-    if suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES) and not out.endswith(separators):
+    like_folder = out.endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if path.name.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES) and not is_folder:
+        raise ConfigError(f"--out {out}: expected a name before '{path.name}'")
+    if mode is not None and like_folder and not is_folder:
+        raise DataError(f'--out {out} is a file, and named like a folder: choose another name')
+    if suffix in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES) and not like_folder:
         if is_folder:
             raise DataError(f'--out {out} is a folder, and named like a file: choose another name, or write '
                             f'{out}{os.sep} for a folder of pictures')
@@ -60,7 +66,7 @@ def _by_name(out: str, path: Path, mode: int | None) -> Place:
     if mode is not None and not is_folder:
         raise DataError(f'--out {out} is a file whose suffix is neither that of a video nor that of a picture: choose '
                         'another name')
-    if _TYPE.fullmatch(suffix) and not is_folder and not out.endswith(separators):
+    if _TYPE.fullmatch(suffix) and not is_folder and not like_folder:
         raise ConfigError(f"--out {out}: '{suffix}' cannot be written; expected a video (.mp4, .mkv, .mov ...), a "
                           f'picture (.png, .jpg ...), or a folder, which has no suffix or ends in {os.sep}')
     return Place.FOLDER

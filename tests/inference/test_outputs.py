@@ -118,6 +118,10 @@ def test_sound_of_an_unknown_codec_is_left_out(tmp_path, enhancer, out, is_piped
     ('notes', {}, 'is a file whose suffix is neither'),
     ('folder.mp4', {}, 'is a folder, and named like a file'),
     ('o\0.mp4', {}, 'null byte'),
+    ('', {}, "--out '': expected a name"),
+    ('some/.mp4', {}, r"--out some/\.mp4: expected a name before '\.mp4'"),
+    ('.PNG', {}, r"--out \.PNG: expected a name before '\.PNG'"),
+    ('in.mp4/', {}, '--out in.mp4/ is a file, and named like a folder'),
 ])
 def test_what_cannot_be_is_told_before_the_first_frame(tmp_path, monkeypatch, enhancer, out, options, message):
     monkeypatch.chdir(tmp_path)
@@ -220,7 +224,7 @@ def test_a_device_is_written_to(enhancer, tmp_path):
     source = write_film(tmp_path / 'in.mp4', scene(2))
     assert enhance_file(enhancer, source, '/dev/null').frames == 2
     assert not os.path.isfile('/dev/null')
-    with pytest.raises(DataError, match='No space left on device'):
+    with pytest.raises(DataError, match='^/dev/full cannot be written: No space left on device'):
         enhance_file(enhancer, source, '/dev/full')
 
 

@@ -203,6 +203,13 @@ def test_pictures_come_through_a_pipe(tmp_path, suffix, orientation):
     assert wanted.frames.shape == (1, *size, 3)
 
 
+def test_a_tiff_of_more_than_4_gigabytes_has_another_head(tmp_path):
+    Image.fromarray(scene(1)[0]).save(tmp_path / 'in.tif', big_tiff=True)
+    wanted = Film(open_input(str(tmp_path / 'in.tif'), Reading()))
+    with piped(tmp_path / 'pipe', (tmp_path / 'in.tif').read_bytes()) as pipe:
+        np.testing.assert_array_equal(Film(open_input(str(pipe), Reading())).frames, wanted.frames)
+
+
 def test_one_picture_after_the_other_comes_through_a_pipe(tmp_path):
     for suffix in ('.png', '.jpg'):
         write_folder(tmp_path / suffix, scene(5), suffix)
@@ -274,6 +281,23 @@ def write_cover(path: Path, film: bool) -> Path:
             container.mux(other.encode(sound))
         container.mux(other.encode(None))
     return path
+
+
+def test_subtitles_are_named(tmp_path):
+    path = tmp_path / 'in.mkv'
+    (tmp_path / 'in.srt').write_text('1\n00:00:00,000 --> 00:00:00,100\nhello\n')
+    with av.open(str(tmp_path / 'in.srt')) as texts, av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, 'yuv420p'
+        track = container.add_stream_from_template(texts.streams.subtitles[0])
+        for frame in scene(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode(None))
+        for packet in texts.demux():
+            if packet.dts is not None:
+                packet.stream = track
+                container.mux(packet)
+    assert 'subtitles (track 1) are left out' in read_alike(path).notes
 
 
 def test_cover_art_is_no_video(tmp_path):
