@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from io import TextIOWrapper
 from typing import Any
 
 from photoreal.errors import Interrupted, PhotorealError
@@ -34,6 +35,8 @@ CONSOLE = 'photoreal'  # the console command; it puts its subcommand behind, as 
 def run_tool(main: Callable[[], None]) -> None:
     """Run a tool and turn its end into an exit code; a reader of its output that leaves early ends it quietly."""
     code: str | int | None = None
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may have what a terminal cannot show; the error stream is so
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         main()
     except SystemExit as end:  # of the parser

@@ -2,6 +2,9 @@
 
 import argparse
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,15 @@ def test_what_a_machine_refuses_is_one_line(error, message):
     with pytest.raises(SystemExit) as ended:
         run_tool(main)
     assert ended.value.code.startswith('error: ') and message in ended.value.code and '\n' not in ended.value.code
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'ascii'])
+def test_names_that_a_terminal_cannot_show(encoding):
+    program = "from photoreal.cli import run_tool; run_tool(lambda: print('\\udcff\\u0436.mp4'))"
+    ended = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                           env={**os.environ, 'PYTHONIOENCODING': encoding})
+    assert (ended.returncode, ended.stderr) == (0, '')
+    assert ended.stdout.startswith('\\udcff') and ended.stdout.endswith('.mp4\n')
 
 
 def test_a_fault_of_the_program_is_not_hidden():

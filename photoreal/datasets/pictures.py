@@ -49,8 +49,7 @@ def probe_picture(path: Path | LmdbPath) -> tuple[int, int]:
         if path.suffix == ARRAY_SUFFIX:
             with path.mapped() as data:
                 return array_view(data).shape[:2]
-        if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            raise DataError(f'{path}: unreadable picture: found no regular file, but a folder or a device; remove it')
+        _check_regular(path)
         with path.open('rb') as file, Image.open(file) as image:
             size = _geometry_of(image).size(image.height, image.width)
             file.seek(0)
@@ -195,9 +194,15 @@ def _upper_png(data: bytes, rows: int) -> tuple[tuple[int, int], np.ndarray] | N
 
 def _contents(path: Path | LmdbPath) -> bytes:
     try:
+        _check_regular(path)
         return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, b'', error) from error
+
+
+def _check_regular(path: Path | LmdbPath) -> None:
+    if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+        raise DataError(f'{path}: unreadable picture: found no regular file, but a folder or a device; remove it')
 
 
 def _unreadable(where: str | Path | LmdbPath, data: bytes, error: Exception | None) -> DataError:

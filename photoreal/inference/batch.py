@@ -73,7 +73,7 @@ def find_jobs(source: str, out: str, codec: str, say: Callable[[str], None] = la
         DataError: Two of them would become one file, or one of them would be overwritten.
     """
     path = Path(source)
-    if is_live(source) or path.is_file():
+    if not source or is_live(source) or path.is_file():
         return []
     if path.is_dir():
         if open_source(path, 'frames'):

@@ -286,6 +286,8 @@ def find_source(text: str) -> FrameSource:
         DataError: There is no such thing, or it holds no pictures.
     """
     path = Path(text)
+    if not text:  # a variable of a shell that is not set; as a path it would be the folder where one is
+        raise DataError("the input is '': expected a name")
     if path.is_dir():
         return open_source(path, 'frames') or FolderSource(path)
     if path.is_file():

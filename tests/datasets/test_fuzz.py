@@ -193,6 +193,8 @@ def test_a_pipe_called_as_a_picture_does_not_hang(tmp_path):
     os.mkfifo(folder / '00003.png')
     with pytest.raises(DataError, match=r'00003\.png: unreadable picture: found no regular file'):
         scan(tmp_path, 'train', ['real'], {})
+    with pytest.raises(DataError, match=r'00003\.png: unreadable picture: found no regular file'):
+        FolderSource(folder).read([3])
 
 
 def test_damaged_videos_are_named(tmp_path):

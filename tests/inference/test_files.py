@@ -13,6 +13,7 @@ from photoreal.datasets.sources import FolderSource, VideoSource
 from photoreal.datasets.writers import write_image
 from photoreal.errors import ConfigError, DataError
 from photoreal.inference import Reading, VideoEnhancer, Writing, enhance_file
+from photoreal.inference.batch import find_jobs
 from tests.datasets.films import SIZE, TURNED, audio_packets, frame_times, scene, write_film
 from tests.datasets.helpers import write_folder
 from tests.test_inference import frames_of, make_model
@@ -216,6 +217,15 @@ def test_wrong_files_and_options(tmp_path, monkeypatch, enhancer, options, messa
     with pytest.raises((ConfigError, DataError), match=message):
         enhance_file(enhancer, **{'source': 'in', 'out': 'out.mp4', **options})
     assert [p.name for p in tmp_path.iterdir()] == ['in']
+
+
+def test_an_input_without_a_name(tmp_path, monkeypatch, enhancer):
+    """As from a variable of a shell that is not set: not the folder where one is."""
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path, frames_of(2))
+    assert not find_jobs('', 'out', 'h264')
+    with pytest.raises(DataError, match="the input is '': expected a name"):
+        enhance_file(enhancer, '', 'out.mp4')
 
 
 def test_a_video_has_its_own_rate(tmp_path, enhancer):
