@@ -1,5 +1,8 @@
 """What is shown of a prediction: strength, classes and masks that stay, look and camera; and all of it together."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -264,3 +267,13 @@ def test_a_model_that_enlarges_keeps_the_enlarged_render():
     kept = shown(model, frames, {'segmentation': labels}, keep=[13], guard=1)
     inside = labels[..., 0].repeat(2, 1).repeat(2, 2) == 13
     np.testing.assert_array_equal(kept[inside], render[inside])
+
+
+@pytest.mark.slow
+def test_a_pipe_at_strength_0_gives_back_its_bytes(bundle):
+    frames = clip()
+    command = [sys.executable, 'tools/infer.py', bundle, '-', '--size', f'{WIDTH}x{HEIGHT}', '--stream', '--strength',
+               0, '--guard', '--out', '-', '--format', 'raw', '--device', 'cpu']
+    ended = subprocess.run([str(word) for word in command], input=frames.tobytes(), capture_output=True, cwd=tiny.ROOT,
+                           env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(tiny.ROOT)}, timeout=120)
+    assert ended.returncode == 0 and ended.stdout == frames.tobytes(), ended.stderr
