@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from photoreal.datasets.index import FEWEST, SurveyIndex
 from photoreal.datasets.lmdb_path import LmdbPath, data_path
 from photoreal.datasets.sources import FrameSource, open_source, size_text, visible
 from photoreal.errors import DataError
@@ -97,7 +98,7 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
         DataError: It lists all faults, each with its path.
     """
     videos, faults = survey(data_root, split, domains, modalities, min_length=min_length, min_size=min_size,
-                            optional=optional, targets=targets)
+                            optional=optional, targets=targets, afresh=False)
     if faults:
         count = f'{len(faults)} faults' if len(faults) > 1 else 'a fault'
         raise DataError.from_faults(f'{data_root}: found {count} in the data (split {split}):', faults)
@@ -106,8 +107,19 @@ def scan(data_root: str | os.PathLike, split: str, domains: Sequence[str], modal
 
 def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], modalities: Mapping[str, Modality], *,
            min_length: int = 1, min_size: tuple[int, int] = (1, 1), optional: Collection[str] = (),
-           targets: bool = False) -> tuple[list[VideoRecord], list[str]]:
+           targets: bool = False, afresh: bool = True) -> tuple[list[VideoRecord], list[str]]:
     """As :func:`scan`, for those who want to see the sound videos too where others have faults.
+
+    Args:
+        data_root: As there, and so are the others.
+        split: Likewise.
+        domains: Likewise.
+        modalities: Likewise.
+        min_length: Likewise.
+        min_size: Likewise.
+        optional: Likewise.
+        targets: Likewise.
+        afresh: Read through what an earlier scan of a large data set has found in order, too.
 
     Returns:
         The videos without faults, and all faults of the others.
@@ -127,22 +139,32 @@ def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], mod
     for name, folder in folders.items():
         reasons.setdefault(folder, f"modality '{name}' is recorded there")
     faults: list[str] = []
-    opened: list[tuple[str, Path | LmdbPath, dict[str, FrameSource], bool]] = []
-    for domain in domains:
-        for path in _video_folders(root, split, domain, faults):
-            count = len(faults)
-            taught = {TARGET: ''} if targets and domain == 'virtual' else {}
-            sources = _open_sources(path, {**taught, **reasons}, needed, faults)
-            opened.append((domain, path, sources, len(faults) == count))
-    sizes = _probe([source for _, _, sources, _ in opened for source in sources.values()])
+    paths = [(domain, path) for domain in domains for path in _video_folders(root, split, domain, faults)]
+    stems = [*reasons, *([TARGET] if targets else [])]
+    index = SurveyIndex(root, split, stems) if len(paths) >= FEWEST else None
+    known = {path: index.look_up(path) for _, path in paths} if index and not afresh else {}
+    fresh = [(path, {**({TARGET: ''} if targets and domain == 'virtual' else {}), **reasons})
+             for domain, path in paths if not known.get(path)]
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda one: _open_sources(*one, needed), fresh)
+        opened = {path: sources for (path, _), sources in zip(fresh, found, strict=True)}
+    faults += [fault for _, odd in opened.values() for fault in odd]
+    sizes = _probe([source for sources, _ in opened.values() for source in sources.values()])
     videos = []
-    for domain, path, sources, sound in opened:
-        found = _faults_of_video(path, sources, sizes, min_length, min_size)
+    for domain, path in paths:
+        sources, odd = opened.get(path) or (known[path], [])
+        found = _faults_of_frames(path, sources.get('frames'), sizes, min_length, min_size)
+        if path in opened:
+            found = [*_faults_of_sources(sources, sizes), *found]
         faults.extend(found)
-        if sound and not found:
+        if not odd and not found:
+            if index and path in opened:
+                index.keep(path, sources, {size for source in sources.values() for size in sizes[source.path]})
             videos.append(VideoRecord(path.name, domain, split, path, sources['frames'],
                                       {name: sources[folder] for name, folder in folders.items() if folder in sources},
                                       sources.get(TARGET) if targets and domain == 'virtual' else None))
+    if index:
+        index.save()
     return videos, faults
 
 
@@ -164,10 +186,11 @@ def _video_folders(root: Path | LmdbPath, split: str, domain: str, faults: list[
     return []
 
 
-def _open_sources(path: Path | LmdbPath, reasons: Mapping[str, str], needed: Collection[str],
-                  faults: list[str]) -> dict[str, FrameSource]:
-    """Folder -> what lies there, of the folders of ``reasons``, which tell what each is for."""
+def _open_sources(path: Path | LmdbPath, reasons: Mapping[str, str],
+                  needed: Collection[str]) -> tuple[dict[str, FrameSource], list[str]]:
+    """Folder -> what lies there, of the folders of ``reasons``, which tell what each is for; and what is wrong."""
     sources: dict[str, FrameSource] = {}
+    faults: list[str] = []
     for stem, reason in reasons.items():
         try:
             source = open_source(path, stem)
@@ -184,7 +207,7 @@ def _open_sources(path: Path | LmdbPath, reasons: Mapping[str, str], needed: Col
             sources[stem] = source
         except DataError as error:
             faults.append(str(error))
-    return sources
+    return sources, faults
 
 
 def _probe(sources: Iterable[FrameSource]) -> dict[Path | LmdbPath, list[tuple[int, int] | DataError]]:
@@ -208,9 +231,9 @@ def _probe_some(source: FrameSource, span: range) -> list[tuple[int, int] | Data
     return found
 
 
-def _faults_of_video(path: Path | LmdbPath, sources: Mapping[str, FrameSource],
-                     sizes: Mapping[Path | LmdbPath, list[tuple[int, int] | DataError]],
-                     min_length: int, min_size: tuple[int, int]) -> list[str]:
+def _faults_of_sources(sources: Mapping[str, FrameSource],
+                       sizes: Mapping[Path | LmdbPath, list[tuple[int, int] | DataError]]) -> list[str]:
+    """What is wrong with frames and maps, whatever they are for."""
     faults: list[str] = []
     frames = sources.get('frames')
     known = [s for s in sizes[frames.path] if isinstance(s, tuple)] if frames else []
@@ -221,7 +244,18 @@ def _faults_of_video(path: Path | LmdbPath, sources: Mapping[str, FrameSource],
             faults.extend(_odd_sizes(source, sizes[source.path], known[0]))
         if frames and source is not frames:
             faults.extend(_mismatch(source, frames))
-    if frames and len(frames) < min_length:
+    return faults
+
+
+def _faults_of_frames(path: Path | LmdbPath, frames: FrameSource | None,
+                      sizes: Mapping[Path | LmdbPath, list[tuple[int, int] | DataError]],
+                      min_length: int, min_size: tuple[int, int]) -> list[str]:
+    """Too few frames for a clip, or too small ones for a crop."""
+    if frames is None:
+        return []
+    faults: list[str] = []
+    known = [s for s in sizes.get(frames.path) or [frames.size] if isinstance(s, tuple)]
+    if len(frames) < min_length:
         faults.append(f'{frames.path}: found {len(frames)} frames; expected at least {min_length} for a clip of '
                       f'{min_length} frames; remove {path.name}, or set a smaller clip_length')
     if known and (known[0][0] < min_size[0] or known[0][1] < min_size[1]):

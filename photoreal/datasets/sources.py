@@ -196,6 +196,18 @@ class FolderSource(FrameSource):
             raise DataError(f"{self.path}: found more than one picture called '{double[0]}'; "
                             'expected one file a frame; delete or move the others')
 
+    @classmethod
+    def known(cls, folder: Path, files: list[str], size: tuple[int, int], fps: float) -> 'FolderSource':
+        """One of which all is known already."""
+        found = cls.__new__(cls)
+        vars(found).update(path=folder, has_file_names=True, _files=files, size=size, fps=fps)
+        return found
+
+    @property
+    def files(self) -> list[str]:
+        """The files' names, in order."""
+        return self._files
+
     def choose(self, names: Sequence[str]) -> 'FolderSource':
         """The same, with the pictures of these names alone."""
         chosen, names = copy(self), set(names)

@@ -290,12 +290,14 @@ class InputStyles:
         self.look = look
         self.styles = build_styles(styles)
         self.donors: list[VideoRecord] = []
+        self._ends = np.zeros(0, int)  # of each donor, the number of frames to its end
         if needy := styles_with_donors(self.styles):
             try:
                 self.donors = scan(data_root, 'train', ['virtual'], {})
             except DataError as error:
                 raise DataError(f"{error}\nThe input style '{needy[0]}' takes its donors from there; if you have none, "
                                 f'leave it out: input_styles.{needy[0]}=None') from error
+            self._ends = np.cumsum([len(video) for video in self.donors])
 
     def draw(self, rng: np.random.Generator) -> tuple[dict[str, dict[str, Any]], tuple[VideoRecord, int] | None]:
         """What happens to one clip: name -> parameters of each style that it gets, and the donor's video and frame."""
@@ -305,10 +307,9 @@ class InputStyles:
                  if chance < style.prob}
         if not self.donors:
             return given, None
-        ends = np.cumsum([len(video) for video in self.donors])
-        k = int(rng.integers(ends[-1]))
-        number = int(np.searchsorted(ends, k, side='right'))
-        return given, (self.donors[number], k - int(ends[number]) + len(self.donors[number]))
+        k = int(rng.integers(self._ends[-1]))
+        number = int(np.searchsorted(self._ends, k, side='right'))
+        return given, (self.donors[number], k - int(self._ends[number]) + len(self.donors[number]))
 
     def apply(self, frames: np.ndarray, rng: np.random.Generator, video: VideoRecord, index: int,
               scale: int) -> np.ndarray:
