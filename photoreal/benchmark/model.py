@@ -72,13 +72,13 @@ def measure_model(model: TrainedModel, sizes: Sequence[tuple[int, int]], *, devi
         ConfigError: An unknown dtype.
     """
     place = choose_device(device)
-    kind, channels = choose_dtype(dtype, place), model.preprocessor.layout.channels
+    kind = choose_dtype(dtype, place)
     generator = model.generator.to(place, memory_format=torch.channels_last).eval()
     stepper = CompiledGenerator(generator) if compiled else generator
     reports = []
     with torch.inference_mode(), torch.autocast(place.type, kind, enabled=kind != torch.float32):
         for height, width in sizes:
-            condition = torch.rand(1, channels, height, width, device=place)
+            condition = condition_like(model, (height, width), place)
             if place.type == 'cuda':
                 torch.cuda.reset_peak_memory_stats(place)
             state = generator.init_state(condition)
@@ -109,12 +109,12 @@ def time_stream(step: Callable[[Tensor, dict], tuple[Tensor, dict]], condition: 
     """Seconds of each frame of a stream, the first two (warming up) left out; at least three."""
     for _ in range(2):
         _, state = step(condition, state)
-    _wait(condition.device)
+    wait_for(condition.device)
     times: list[float] = []
     while len(times) < 3 or sum(times) < seconds:
         began = time.perf_counter()
         _, state = step(condition, state)
-        _wait(condition.device)
+        wait_for(condition.device)
         times.append(time.perf_counter() - began)
     return times
 
@@ -135,6 +135,12 @@ def as_table(reports: Sequence[ModelReport]) -> str:
     return '\n'.join(lines)
 
 
-def _wait(device: torch.device) -> None:
+def condition_like(model: TrainedModel, size: tuple[int, int], device: torch.device) -> Tensor:
+    """A condition (1, C, H, W) of noise."""
+    return torch.rand(1, model.preprocessor.layout.channels, *size, device=device)
+
+
+def wait_for(device: torch.device) -> None:
+    """Have the device finish its work."""
     if device.type == 'cuda':
         torch.cuda.synchronize(device)

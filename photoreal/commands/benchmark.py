@@ -38,6 +38,7 @@ def parse_args() -> argparse.Namespace:
     model.add_argument('--device', help="'cpu', 'cuda', 'cuda:1' (default: the GPU where there is one)")
     model.add_argument('--dtype', choices=['auto', 'fp32', 'bf16', 'fp16'], default='auto')
     model.add_argument('--compile', action='store_true', help='compile the step first')
+    model.add_argument('--profile', action='store_true', help='show the share of each operator of torch instead')
     model.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override keys of the config')
     model.add_argument('--json', metavar='FILE', help='write the numbers there too')
     model.set_defaults(run=run_model)
@@ -63,10 +64,18 @@ def run_model(args: argparse.Namespace) -> None:
     from photoreal.datasets.writers import write_json
     model = load_bundle(args.model) if args.model.endswith(SUFFIX) else \
         load_untrained(args.model, tuple(args.cfg_options))
-    reports = measure_model(model, args.size, device=args.device, dtype=args.dtype, compiled=args.compile)
-    print(as_table(reports))
+    how = dict(device=args.device, dtype=args.dtype, compiled=args.compile)
+    if args.profile:
+        from photoreal.benchmark.profile import as_profile, profile_model
+        profiles = {f'{width}x{height}': profile_model(model, (height, width), **how) for height, width in args.size}
+        print('\n'.join(f'{size}\n{as_profile(found)}' for size, found in profiles.items()))
+        reports = {size: [one.as_dict() for one in found] for size, found in profiles.items()}
+    else:
+        measured = measure_model(model, args.size, **how)
+        print(as_table(measured))
+        reports = [report.as_dict() for report in measured]
     if args.json:
-        write_json(args.json, [report.as_dict() for report in reports])
+        write_json(args.json, reports)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from photoreal.benchmark.model import ModelReport, as_table, convolution_peak, measure_model, time_stream
+from photoreal.benchmark.profile import OperatorShare, as_profile, profile_model
 from photoreal.bundle import load_untrained
 from tests import tiny
 
@@ -62,3 +63,29 @@ def test_the_tool(tmp_path):
     assert (found['height'], found['width']) == (36, 52) and found['frames_per_second'] > 0
     assert '52x36' in ended.out
     assert tiny.run('benchmark', 'model', 'x.py', '--size', 'huge').code == 2
+
+
+def test_a_profile_gives_the_step_to_its_operators():
+    model = load_untrained(tiny.ROOT / 'configs/realtime_nano.py')
+    found = profile_model(model, (36, 52), device='cpu', dtype='fp32', steps=2)
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in model.generator.modules())
+    calls = {one.name: one.calls for one in found}
+    assert calls['aten::conv2d'] == convolutions and calls['aten::grid_sampler'] == 2  # of the picture and its features
+    assert sum(one.share for one in found) == pytest.approx(1)
+    assert [one.share for one in found] == sorted((one.share for one in found), reverse=True)
+
+
+def test_small_shares_are_one_line_of_a_profile():
+    text = as_profile([OperatorShare('aten::conv2d', 0.99, 5), OperatorShare('a', 0.006, 1),
+                       OperatorShare('b', 0.004, 1)])
+    assert text.splitlines()[1].split() == ['aten::conv2d', '99.0%', '5']
+    assert text.splitlines()[2].split() == ['2', 'others', '1.0%']
+
+
+def test_the_tool_shows_a_profile(tmp_path):
+    ended = tiny.run('benchmark', 'model', tiny.ROOT / 'configs/realtime_nano.py', '--size', '36x52', '32x48',
+                     '--device', 'cpu', '--profile', '--json', tmp_path / 'm.json')
+    assert ended.code == 0, ended.err
+    assert 'conv' in ended.out and '52x36' in ended.out
+    written = json.loads((tmp_path / 'm.json').read_text())
+    assert set(written) == {'52x36', '48x32'} and set(written['48x32'][0]) == {'name', 'share', 'calls'}
