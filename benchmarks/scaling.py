@@ -192,7 +192,7 @@ def show(what: str, grows: str, sizes: list[int], power: int, rest: dict[str, in
         values = [one[key] for one in found]
         work = [float(size) ** power for size in sizes]
         slope, last = exponent(work, values), exponent(work[-2:], values[-2:])
-        more = '  more than linear' if max(slope, last) > MOST and '/s' not in key else ''
+        more = '  more than linear' if max(slope, last) > MOST and '/s' not in key and 'wall' not in key else ''
         print(f'{key:<40}', *(f'{value:9.4g}' for value in values), f'{slope:9.2f}{last:9.2f}{more}', flush=True)
 
 

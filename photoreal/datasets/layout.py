@@ -142,9 +142,10 @@ def survey(data_root: str | os.PathLike, split: str, domains: Sequence[str], mod
     paths = [(domain, path) for domain in domains for path in _video_folders(root, split, domain, faults)]
     stems = [*reasons, *([TARGET] if targets else [])]
     index = SurveyIndex(root, split, stems) if len(paths) >= FEWEST else None
-    known = {path: index.look_up(path) for _, path in paths} if index and not afresh else {}
+    known = {path: found for _, path in (paths if index and not afresh else [])
+             if (found := index.look_up(path)) and needed <= found.keys()}
     fresh = [(path, {**({TARGET: ''} if targets and domain == 'virtual' else {}), **reasons})
-             for domain, path in paths if not known.get(path)]
+             for domain, path in paths if path not in known]
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda one: _open_sources(*one, needed), fresh)
         opened = {path: sources for (path, _), sources in zip(fresh, found, strict=True)}

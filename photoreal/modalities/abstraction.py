@@ -122,16 +122,25 @@ class Superpixels(_Picture):
 def _kuwahara(frame: np.ndarray, radius: int) -> np.ndarray:
     """(H, W, 3) uint8 -> the same."""
     side, count = radius + 1, (radius + 1)**2
-    least, out = None, np.empty_like(frame)
-    for anchor in ((0, 0), (radius, 0), (0, radius), (radius, radius)):
-        # Whole numbers: sums of a crop are then exactly those of the frame.
-        total = cv2.boxFilter(frame, cv2.CV_32S, (side, side), anchor=anchor, normalize=False)
-        squares = cv2.sqrBoxFilter(frame, cv2.CV_32S, (side, side), anchor=anchor, normalize=False)
-        variation = (count * squares.astype(np.int64) - total.astype(np.int64)**2).sum(-1)  # (H, W)
-        better = np.ones(variation.shape, bool) if least is None else variation < least
-        out[better] = ((2 * total[better] + count) // (2 * count)).astype(np.uint8)
-        least = variation if least is None else np.minimum(least, variation)
-    return out
+    height, width = frame.shape[:2]
+    # The squares beside a pixel are squares of its neighbours, too: each is summed up once, for the pixel that it
+    # starts at. Whole numbers, of which 32 bits hold all: sums of a crop are then exactly those of the frame.
+    padded = cv2.split(cv2.copyMakeBorder(frame, radius, radius, radius, radius, cv2.BORDER_REFLECT_101))
+    variation, means = np.zeros(padded[0].shape, np.int32), []
+    for plane in padded:
+        total = cv2.boxFilter(plane, cv2.CV_32S, (side, side), anchor=(0, 0), normalize=False)
+        variation += count * cv2.sqrBoxFilter(plane, cv2.CV_32S, (side, side), anchor=(0, 0), normalize=False)
+        variation -= total * total
+        means.append(((2 * total + count).astype(np.float32) / np.float32(2 * count)).astype(np.uint8))
+    colours = cv2.cvtColor(cv2.merge(means), cv2.COLOR_RGB2RGBA).view(np.uint32)[..., 0]  # one number a pixel
+    here = slice(radius, radius + height), slice(radius, radius + width)
+    least, out = variation[here].copy(), colours[here].copy()
+    for y, x in ((radius, 0), (0, radius), (0, 0)):
+        there = slice(y, y + height), slice(x, x + width)
+        better = variation[there] < least
+        np.copyto(least, variation[there], where=better)
+        np.copyto(out, colours[there], where=better)
+    return cv2.cvtColor(out.view(np.uint8).reshape(height, width, 4), cv2.COLOR_RGBA2RGB)
 
 
 def _guided(frame: np.ndarray, radius: int, smallest: float) -> np.ndarray:
@@ -140,13 +149,18 @@ def _guided(frame: np.ndarray, radius: int, smallest: float) -> np.ndarray:
     def mean(x: np.ndarray) -> np.ndarray:
         return cv2.blur(x, (2 * radius + 1, 2 * radius + 1))
 
-    # In double precision, because the running sums of a crop and of the frame differ in their last digits.
-    guide, frame = gray(frame)[..., None].astype(np.float64), frame.astype(np.float64)
-    guide_mean, frame_mean = mean(guide)[..., None], mean(frame)
-    variance = mean(guide * guide)[..., None] - guide_mean**2
-    slope = (mean(guide * frame) - guide_mean * frame_mean) / (variance + smallest)
-    offset = frame_mean - slope * guide_mean
-    return np.rint(np.clip(mean(slope) * guide + mean(offset), 0, 255)).astype(np.uint8)
+    # In double precision, because the running sums of a crop and of the frame differ in their last digits. Plane by
+    # plane: what is at work then fits the caches.
+    guide = gray(frame).astype(np.float64)
+    guide_mean = mean(guide)
+    weight = 1 / (mean(guide * guide) - guide_mean**2 + smallest)
+    smoothed = []
+    for plane in cv2.split(frame.astype(np.float64)):
+        plane_mean = mean(plane)
+        slope = (mean(guide * plane) - guide_mean * plane_mean) * weight
+        plane_mean -= slope * guide_mean  # the offset
+        smoothed.append(cv2.add(mean(slope) * guide, mean(plane_mean), dtype=cv2.CV_8U))  # rounds, and stays in range
+    return cv2.merge(smoothed)
 
 
 def _superpixels(frame: np.ndarray, size: int, compactness: float) -> np.ndarray:

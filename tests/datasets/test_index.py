@@ -87,6 +87,8 @@ def test_a_rate_that_is_written_in_place_is_taken(root: Path) -> None:
 
 def test_what_is_asked_of_a_video_is_asked_of_a_known_one(root: Path) -> None:
     scanned(root)
+    with pytest.raises(DataError, match='found no labels/'):  # which one may lack, but not always
+        scan(root, 'train', ['real'], LABELS)
     with pytest.raises(DataError, match='found 3 frames; expected at least 4'):
         scan(root, 'train', ['real'], LABELS, optional=['labels'], min_length=4)
     with pytest.raises(DataError, match='found frames of 12x8 pixels; expected at least 12x9'):
