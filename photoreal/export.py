@@ -1,21 +1,24 @@
 """A generator's step as a graph that runs without photoreal: ONNX, or torch.export.
 
-The graph takes the condition of one frame and the state before it, and gives the prediction and the state after it::
+The graph takes the modalities of one frame and the state before it, and gives the prediction and the state after it::
 
-    condition, state_<name> ...  ->  pred, next_<name> ...
+    <modality> ..., <modality>_given ..., state_<name> ...  ->  pred, next_<name> ...
 
-A stream starts with a state of zeros (:func:`blank_state`). The file carries a description as JSON: configs, names and
-shapes of the state, where the model came from (:func:`read_description`).
+A modality is an input of its own, (1, c, H, W), as :meth:`photoreal.modalities.Modality.encode` makes it; one that may
+be missing has a (1, 1, 1, 1) beside it, 1 if it is given and 0 if not, in which case zeros stand for its map. A stream
+starts with a state of zeros (:func:`blank_state`). The file carries a description as JSON: configs, names and shapes of
+inputs and state, where the model came from (:func:`read_description`).
 
-Legend: C condition channels, H height, W width, s scale.
+Legend: c channels of one modality, H height, W width, s scale.
 """
 
 import copy
 import importlib.util
 import json
 import logging
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,11 +32,12 @@ from photoreal.bundle import TrainedModel
 from photoreal.datasets.writers import atomic_path
 from photoreal.errors import CheckpointError, ConfigError
 from photoreal.models.generators import Generator
+from photoreal.structures import ConditionLayout
 
 ONNX_SUFFIX, TORCH_SUFFIX = '.onnx', '.pt2'
 OPSET = 18
 _KEY = 'photoreal.json'
-_FORMAT = 'photoreal-step-1'
+_FORMAT = 'photoreal-step-2'
 _TRACED = (45, 77)  # a size of no symmetry, with which networks of any size are traced
 _PROBED = range(16, 97)  # sides that the shapes of the state are worked out from
 _MAX_DIVISOR = 64
@@ -42,20 +46,26 @@ Shape = list[int | list]
 
 
 class Step(nn.Module):
-    """A generator's step, with the state as separate tensors.
+    """A generator's step, with modalities and state as separate tensors.
 
     Args:
         generator: In evaluation mode.
+        layout: Of its condition.
         names: Of the state, in order.
     """
 
-    def __init__(self, generator: Generator, names: Sequence[str]) -> None:
+    def __init__(self, generator: Generator, layout: ConditionLayout, names: Sequence[str]) -> None:
         super().__init__()
-        self.generator, self.names = generator, list(names)
+        self.generator, self.layout, self.names = generator, layout, list(names)
 
-    def forward(self, condition: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """(1, C, H, W) and the state before it -> prediction (1, 3, H*s, W*s) and the state after it."""
-        pred, after = self.generator.step(condition, dict(zip(self.names, state)))
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Modalities, which of them are given, the state -> prediction (1, 3, H*s, W*s) and the state after it."""
+        first = len(self.layout.slices)
+        maps, given = dict(zip(self.layout.slices, inputs)), inputs[first:first + len(self.layout.presence)]
+        planes = [flag.expand(-1, -1, *maps[name].shape[-2:]) for name, flag in zip(self.layout.presence, given)]
+        maps |= {name: maps[name] * plane for name, plane in zip(self.layout.presence, planes)}
+        condition = torch.cat([*maps.values(), *planes], dim=1)
+        pred, after = self.generator.step(condition, dict(zip(self.names, inputs[first + len(given):])))
         return pred, *(after[name] for name in self.names)
 
 
@@ -78,16 +88,20 @@ def export_onnx(model: TrainedModel, path: str | Path, size: tuple[int, int] | N
     for package in ('onnx', 'onnxscript'):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(f"an ONNX file needs the package '{package}': pip install photoreal[onnx]")
+    import onnx
     step, inputs, description = _prepare(model, size, half, metadata)
-    names = description['state']
+    state = description['state'].values()
+    taken = description['inputs'] | {part['input']: part['shape'] for part in state}
+    given = {'pred': _prediction(description)} | {part['output']: part['shape'] for part in state}
     with _tracing():
-        program = torch.onnx.export(
-            step, inputs, dynamo=True, opset_version=OPSET, verbose=False, dynamic_shapes=_free(inputs, size),
-            input_names=['condition', *(part['input'] for part in names.values())],
-            output_names=['pred', *(part['output'] for part in names.values())])
-    program.model.metadata_props[_KEY] = json.dumps(description)
+        program = torch.onnx.export(step, inputs, dynamo=True, opset_version=OPSET, verbose=False,
+                                    dynamic_shapes=_free(taken.values()), input_names=list(taken),
+                                    output_names=list(given))
+    proto = program.model_proto
+    proto.metadata_props.add(key=_KEY, value=json.dumps(description))
+    _name_axes(proto.graph, taken | given)
     with atomic_path(path) as temporary:
-        program.save(str(temporary), external_data=False)
+        onnx.save(proto, str(temporary))
 
 
 def export_torch(model: TrainedModel, path: str | Path, size: tuple[int, int] | None = None, half: bool = False,
@@ -98,8 +112,9 @@ def export_torch(model: TrainedModel, path: str | Path, size: tuple[int, int] | 
     """
     path = _checked(path, TORCH_SUFFIX)
     step, inputs, description = _prepare(model, size, half, metadata)
+    shapes = [*description['inputs'].values(), *(part['shape'] for part in description['state'].values())]
     with _tracing():
-        program = torch.export.export(step, inputs, dynamic_shapes=_free(inputs, size), strict=False)
+        program = torch.export.export(step, inputs, dynamic_shapes=_free(shapes), strict=False)
         with atomic_path(path) as temporary:
             torch.export.save(program, temporary, extra_files={_KEY: json.dumps(description)})
 
@@ -108,10 +123,10 @@ def read_description(path: str | Path) -> dict[str, Any]:
     """What an exported file says of itself.
 
     Returns:
-        'model' (configs of 'modalities', 'image', 'dropout' and 'generator'), 'channels' of the condition, 'scale',
-        'size' (H, W) or None, 'dtype', 'metadata', and 'state': name -> 'input', 'output' (names in the graph) and
-        'shape', whose entries are numbers or, where the size is free, ``[side, divisor, times]``: ceil(side / divisor)
-        * times.
+        'model' (configs of 'modalities', 'image', 'dropout' and 'generator'), 'scale', 'size' (H, W) or None, 'dtype',
+        'metadata', 'inputs': name of a modality (or ``<modality>_given``) -> shape, in the graph's order, and 'state':
+        name -> 'input', 'output' (names in the graph) and 'shape'. Entries of a shape are numbers or, where the size is
+        free, ``[side, divisor, times]``: ceil(side / divisor) * times.
 
     Raises:
         CheckpointError: No such file, or none that was exported here.
@@ -158,17 +173,22 @@ def _prepare(model: TrainedModel, size: tuple[int, int] | None, half: bool, meta
              ) -> tuple[Step, tuple[Tensor, ...], dict[str, Any]]:
     """The module to trace, its inputs, and the description."""
     dtype = torch.float16 if half else torch.float32
-    generator, channels = _copy(model.generator, dtype), model.preprocessor.layout.channels
-    condition = torch.zeros(1, channels, *(size or _TRACED), dtype=dtype)
-    state = generator.init_state(condition)
-    shapes = {name: list(value.shape) for name, value in state.items()} if size else _rules(generator, channels)
+    generator, layout = _copy(model.generator, dtype), model.preprocessor.layout
+    height, width = size or _TRACED
+    maps = [torch.zeros(1, part.stop - part.start, height, width, dtype=dtype) for part in layout.slices.values()]
+    given = [torch.ones(1, 1, 1, 1, dtype=dtype) for _ in layout.presence]
+    state = generator.init_state(torch.zeros(1, layout.channels, height, width, dtype=dtype))
+    shapes = {name: list(value.shape) for name, value in state.items()} if size else _rules(generator, layout.channels)
+    sides = list(size) if size else [['height', 1, 1], ['width', 1, 1]]
     description = {
-        'format': _FORMAT, 'model': model.config, 'channels': channels, 'scale': generator.scale,
-        'size': list(size) if size else None, 'dtype': 'float16' if half else 'float32',
+        'format': _FORMAT, 'model': model.config, 'scale': generator.scale, 'size': list(size) if size else None,
+        'dtype': 'float16' if half else 'float32',
+        'inputs': {name: [1, part.stop - part.start, *sides] for name, part in layout.slices.items()}
+        | {f'{name}_given': [1, 1, 1, 1] for name in layout.presence},
         'state': {name: {'input': f'state_{name}', 'output': f'next_{name}', 'shape': shape}
                   for name, shape in shapes.items()},
         'metadata': {**model.metadata, **metadata}}
-    return Step(generator, list(state)).eval(), (condition, *state.values()), description
+    return Step(generator, layout, list(state)).eval(), (*maps, *given, *state.values()), description
 
 
 def _copy(generator: Generator, dtype: torch.dtype) -> Generator:
@@ -176,12 +196,38 @@ def _copy(generator: Generator, dtype: torch.dtype) -> Generator:
     return copy.deepcopy(generator).to(device='cpu', dtype=dtype, memory_format=torch.contiguous_format).eval()
 
 
-def _free(inputs: Sequence[Tensor], size: tuple[int, int] | None) -> tuple | None:
-    """Which dimensions of the inputs of :class:`Step` are free: height and width, unless there is a size."""
-    if size is not None:
-        return None
-    free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
-    return free, tuple(free for _ in inputs[1:])
+def _prediction(description: Mapping[str, Any]) -> Shape:
+    """The shape of the prediction, as those of the state are given."""
+    scale, size = description['scale'], description['size']
+    return [1, 3, *([side * scale for side in size] if size else [['height', 1, scale], ['width', 1, scale]])]
+
+
+def _free(shapes: Iterable[Shape]) -> tuple[tuple[dict[int, Any], ...]]:
+    """Which dimensions of the inputs of :class:`Step` are free: those that follow from height and width."""
+    return tuple({axis: torch.export.Dim.AUTO for axis, length in enumerate(shape) if not isinstance(length, int)}
+                 for shape in shapes),
+
+
+def _name_axes(graph: Any, shapes: Mapping[str, Shape]) -> None:
+    """Call the free dimensions of inputs and outputs by what they are, in place of the tracer's symbols."""
+    symbols = {}
+    for value in [*graph.input, *graph.output]:
+        for dim, length in zip(value.type.tensor_type.shape.dim, shapes[value.name]):
+            if not isinstance(length, int):
+                name = _axis(*length)
+                if re.fullmatch(r's\d+', dim.dim_param):
+                    symbols[dim.dim_param] = name
+                dim.dim_param = name
+    for value in graph.value_info:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_param = re.sub(r'\bs\d+\b', lambda found: symbols.get(found[0], found[0]), dim.dim_param)
+
+
+def _axis(side: str, divisor: int, times: int) -> str:
+    """``height``, or what follows from it: ``8*ceil(height/8)``."""
+    cells = side if divisor == 1 else f'ceil({side}/{divisor})'
+    return cells if times == 1 else f'{times}*{cells}'
 
 
 def _rules(generator: Generator, channels: int) -> dict[str, Shape]:

@@ -21,13 +21,14 @@ NETS = {
     'frnet x2': dict(type='FRNet', mid_channels=4, num_blocks=1, flow_channels=4, scale=2, upsample='bicubic'),
     'unet': dict(type='RecurrentUNet', width=4, fold=2, blocks=(1, 1)),
     'unet x2': dict(type='RecurrentUNet', width=4, fold=4, blocks=(0, 1), scale=2),
+    'detail': dict(type='DetailUNet', width=4, blocks=(1, 1)),
 }
 FRAMES = 50
 
 
-def make_model(net: str) -> TrainedModel:
-    preprocessor = ClipPreprocessor(MODALITIES, 'blur')
-    generator = GENERATORS.build({**NETS[net], 'in_channels': 4, 'skip': (0, 3)}).eval()
+def make_model(net: str, dropout: dict | None = None) -> TrainedModel:
+    preprocessor = ClipPreprocessor(MODALITIES, 'blur', dropout)
+    generator = GENERATORS.build({**NETS[net], 'in_channels': preprocessor.layout.channels, 'skip': (0, 3)}).eval()
     randomize(generator)
     with torch.no_grad():
         for parameter in generator.parameters():
@@ -94,13 +95,14 @@ def largest_error(model: TrainedModel, step, description: dict, size: tuple[int,
             expected, eager = model.generator.step(clip[:, i], eager)
         before = blank if after is None else {part['input']: after[part['output']]
                                               for part in description['state'].values()}
-        after = step({'condition': clip[:, i].numpy().astype(description['dtype']), **before})
+        maps = {'blur': clip[:, i, :3], 'edges': clip[:, i, 3:]}
+        after = step({name: x.numpy().astype(description['dtype']) for name, x in maps.items()} | before)
         worst = max(worst, float(np.abs(after['pred'].astype(np.float32) - expected.numpy()).max()))
     assert expected.std() > 0.01
     return worst
 
 
-QUICK = {('onnx', 'unet'), ('torch', 'frnet')}  # tracing for any size takes seconds
+QUICK = {('onnx', 'unet'), ('onnx', 'detail'), ('torch', 'frnet')}  # tracing for any size takes seconds
 
 
 @pytest.mark.parametrize('kind, net', [
@@ -137,7 +139,9 @@ def test_the_file_says_what_it_is(kind, of_any_size):
     found = read_description(path)
     assert found['model']['modalities']['blur']['type'] == 'Blur' and found['model']['image'] == 'blur'
     assert found['metadata'] == {'checkpoint': 'here', 'licence': 'CC0'}
-    assert (found['channels'], found['scale'], found['size'], found['dtype']) == (4, 1, None, 'float32')
+    assert (found['scale'], found['size'], found['dtype']) == (1, None, 'float32')
+    assert found['inputs'] == {'blur': [1, 3, ['height', 1, 1], ['width', 1, 1]],
+                               'edges': [1, 1, ['height', 1, 1], ['width', 1, 1]]}
     assert found['state']['encoded'] == {'input': 'state_encoded', 'output': 'next_encoded',
                                          'shape': [1, 4, ['height', 8, 4], ['width', 8, 4]]}
     assert found['state']['pred']['shape'] == [1, 3, ['height', 8, 8], ['width', 8, 8]]
@@ -146,8 +150,35 @@ def test_the_file_says_what_it_is(kind, of_any_size):
         graph = onnx.load(path)
         onnx.checker.check_model(graph, full_check=True)
         assert graph.opset_import[0].version >= 16
-        assert [i.name for i in graph.graph.input] == ['condition', 'state_encoded', 'state_hidden', 'state_pred']
-        assert [o.name for o in graph.graph.output] == ['pred', 'next_encoded', 'next_hidden', 'next_pred']
+        axes = {value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+                for value in [*graph.graph.input, *graph.graph.output]}
+        folded = ['4*ceil(height/8)', '4*ceil(width/8)']
+        assert axes == {
+            'blur': [1, 3, 'height', 'width'], 'edges': [1, 1, 'height', 'width'], 'state_encoded': [1, 4, *folded],
+            'state_hidden': [1, 4, *folded], 'state_pred': [1, 3, '8*ceil(height/8)', '8*ceil(width/8)'],
+            'pred': [1, 3, 'height', 'width'], 'next_encoded': [1, 4, *folded], 'next_hidden': [1, 4, *folded],
+            'next_pred': [1, 3, '8*ceil(height/8)', '8*ceil(width/8)']}
+
+
+@pytest.mark.parametrize('kind', ['onnx', 'torch'])
+def test_a_modality_may_be_missing(kind, tmp_path):
+    model = make_model('unet', dict(prob=dict(edges=0.5)))
+    path, step = write(kind, model, tmp_path, (24, 32))
+    description = read_description(path)
+    assert description['inputs']['edges_given'] == [1, 1, 1, 1]
+    maps = {'blur': torch.randint(0, 256, (1, 3, 24, 32), dtype=torch.uint8),
+            'edges': torch.randint(0, 2, (1, 1, 24, 32), dtype=torch.uint8)}
+    predicted = []
+    for names in (['blur', 'edges'], ['blur']):
+        condition = model.preprocessor.encode({name: maps[name] for name in names})
+        with torch.no_grad():
+            expected, _ = model.generator.step(condition, model.generator.init_state(condition))
+        inputs = {'blur': condition[:, :3], 'edges': condition[:, 3:4],
+                  'edges_given': torch.full((1, 1, 1, 1), float('edges' in names))}
+        after = step({name: x.numpy() for name, x in inputs.items()} | blank_state(description, 24, 32))
+        np.testing.assert_allclose(after['pred'], expected.numpy(), atol=1e-4)
+        predicted.append(after['pred'])
+    assert np.abs(predicted[0] - predicted[1]).max() > 1e-3
 
 
 def test_exporting_leaves_the_model_as_it_was(tmp_path):

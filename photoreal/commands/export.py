@@ -61,4 +61,4 @@ def main() -> None:
     else:
         export = export_onnx if args.to == 'onnx' else export_torch
         export(model, args.out, args.size, args.half, notes)
-        print(f'{args.out}: condition and state in, prediction and state out')
+        print(f'{args.out}: modalities and state in, prediction and state out')
