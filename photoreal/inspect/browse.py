@@ -27,11 +27,13 @@ class ClipView:
         number: The item's number.
         choice: What was drawn for it.
         rows: ``target`` and the modalities -> (T, H, W, 3) uint8 RGB.
+        missing: Modalities that the network does without in this clip: dropout took them, or the video has none.
     """
 
     number: int
     choice: ClipChoice
     rows: dict[str, np.ndarray]
+    missing: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -40,10 +42,13 @@ class ClipView:
         moving = len(set(choice.windows)) > 1
         return (f'clip {self.number}: {choice.video.domain}/{choice.video.name}, {_spans(choice.indices)}, '
                 f'{first.width}x{first.height} at {first.left},{first.top}{" moving" * moving}'
-                f'{", mirrored" * choice.flip}{"".join(f", {name}" for name in choice.styles)}')
+                f'{", mirrored" * choice.flip}{"".join(f", {name}" for name in choice.styles)}'
+                f'{"".join(f", without {name}" for name in self.missing)}')
 
     def caption(self, row: str) -> str:
-        """A row's name and the parameters that were drawn for it."""
+        """A row's name and the parameters that were drawn for it; or that the network does without."""
+        if row in self.missing:
+            return f'{row}  left out: the network sees zeros'
         params = self.choice.params.get(row, {})
         return '  '.join([row, *(f'{key}={_number(value)}' for key, value in params.items())])
 
@@ -71,7 +76,9 @@ def browse(cfg: Mapping[str, Any], start: int, count: int) -> Iterator[ClipView]
         rows = {'target': to_picture(batch['target'][0])}
         for name, part in preprocessor.layout.slices.items():
             rows[name] = preprocessor.modalities[name].show(batch['condition'][0, :, part])
-        yield ClipView(number, dataset.describe(number), rows)
+        missing = tuple(name for name, channel in preprocessor.layout.presence.items()
+                        if not batch['condition'][0, :, channel].any())
+        yield ClipView(number, dataset.describe(number), rows, missing)
 
 
 def row_strip(frames: np.ndarray, height: int) -> np.ndarray:

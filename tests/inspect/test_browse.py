@@ -12,6 +12,7 @@ from photoreal.inspect import ClipView, browse
 from photoreal.inspect.browse import picture_of, strips
 from photoreal.inspect.clip_page import write_page, write_pictures
 from photoreal.modalities import Blur, LabelMap
+from photoreal.modalities.dropout import ModalityDropout
 from photoreal.registry import DATASETS
 from tests.inspect.helpers import frames, labels, put
 
@@ -69,6 +70,20 @@ def test_captions_tell_what_was_drawn(tmp_path: Path) -> None:
         assert view.caption('blur') == (f"blur  sigma={view.choice.params['blur']['sigma']:.4g}  "
                                         f"down={view.choice.params['blur']['down']}")
     assert views[0].caption('target') == 'target'
+
+
+def test_what_dropout_takes_is_shown_and_said(tmp_path: Path) -> None:
+    cfg = config(tmp_path, "model.dropout={'prob': {'labels': 0.5}}")
+    dataset, dropout = DATASETS.build(cfg.train_dataloader.dataset), ModalityDropout({'labels': 0.5}, keep=1, always=1)
+    counts = {True: 0, False: 0}
+    for view in browse(cfg, 0, 16):
+        [there] = dropout.draw(dataset[view.number]['seed'])
+        counts[bool(there)] += 1
+        assert view.missing == (() if there else ('labels',))
+        assert view.title.endswith(', without labels') == (not there)
+        assert view.caption('labels') == ('labels' if there else 'labels  left out: the network sees zeros')
+        assert view.rows['labels'].any() == there
+    assert min(counts.values()) > 2
 
 
 def test_the_target_may_be_larger_than_the_condition(tmp_path: Path) -> None:
