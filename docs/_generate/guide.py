@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from docs._generate.components import MEANINGS, ROOT, Argument, Component, components, describe
 from docs._generate.examples import LONGEST, configs, example, text_of, usage
+from docs._generate.language import ENGLISH, REQUIRED, TAKES, head, say
 from docs._generate.pictures import pictures
 from photoreal.validation import Place, lookup, place_of, runner_arguments, walk
 
@@ -23,7 +24,6 @@ PAGES = {  # of the reference: file name -> title, families
     'metrics': ('Metrics and feature extractors', ('metric', 'feature_extractor')),
     'training': ('Loops, hooks, optimizers', ()),  # and all other families
 }
-HEAD = '| key | type | default | meaning | example |\n|---|---|---|---|---|\n'
 
 
 def reference(page: str) -> str:
@@ -41,14 +41,14 @@ def _other_families() -> list[str]:
 
 
 def _component_section(component: Component, family: str) -> str:
-    parts = [f'## {component.name}', _markdown(component.summary), _markdown(component.details)]
+    parts = [f'## {component.name}', markdown(component.summary), markdown(component.details)]
     if component.name in pictures():
         picture = f'../images/modalities/{component.name}.webp'
         parts.append(f'![A rendered frame, and what the network sees of it]({picture})')
     if component.arguments or family not in ('converter', 'feature_extractor'):
         parts.append(f'```python\n{_usage(component)}\n```')
     if component.arguments:
-        parts.append(HEAD.replace('key', 'argument', 1) + '\n'.join(
+        parts.append(head('argument', ENGLISH) + '\n'.join(
             _row(f'`{a.name}`', a.type, a.default, a.meaning, f'{a.name}={example(component.name, a.name, a.default)}')
             for a in component.arguments))
     return '\n\n'.join(part for part in parts if part)
@@ -62,9 +62,9 @@ def _usage(component: Component) -> str:
     return f'dict({", ".join([f"type={component.name!r}", *given])})'
 
 
-def _row(key: str, kind: str, default: str | None, meaning: str, shown: str) -> str:
-    given = 'required' if default is None else _code(default)
-    cells = [key, _code(kind), given, _markdown(meaning), _code(shown)]
+def _row(key: str, kind: str, default: str | None, meaning: str, shown: str, language: str = ENGLISH) -> str:
+    given = REQUIRED[language] if default is None else _code(default)
+    cells = [key, _code(kind), given, markdown(meaning), _code(shown)]
     return f'| {" | ".join(cell.replace("|", "&#124;") for cell in cells)} |'
 
 
@@ -72,21 +72,22 @@ def _code(text: str) -> str:
     return f'<code>{text.replace("<", "&lt;")}</code>' if text else ''
 
 
-def _markdown(text: str) -> str:
+def markdown(text: str) -> str:
     """A docstring's text: its code, references and literal blocks as Markdown has them."""
     text = re.sub(r':\w+:`~?(?:[\w.]+\.)?(\w+)`', r'`\1`', text)
     text = re.sub(r'::(\n|$)', r':\1', text.replace('``', '`'))
     return ''.join(part if part.startswith('`') else part.replace('<', '&lt;') for part in re.split('(`[^`]*`)', text))
 
 
-def variables() -> str:
+def variables(language: str = ENGLISH) -> str:
     """Table of the variables of the configs: what is changed once, for all."""
     rows = []
     for name in _variables():
         values = {config: cfg[name] for config, cfg in configs().items() if name in cfg}
         shown = values.get('tecogan_multimodal', next(iter(values.values())))
-        rows.append(f'| `{name}` | {_variable_meaning(name)} | {_code(f"{name}={text_of(shown)}")} |')
-    return '| variable | meaning | example |\n|---|---|---|\n' + '\n'.join(rows)
+        meaning = markdown(say(_variable_meaning(name), language))
+        rows.append(f'| `{name}` | {meaning} | {_code(f"{name}={text_of(shown)}")} |')
+    return head('variable', language) + '\n'.join(rows)
 
 
 def _variables() -> list[str]:
@@ -100,7 +101,7 @@ def _variable_meaning(name: str) -> str:
     behind, above = _comments()
     said = [argument.meaning for family in ('model', 'dataset') for component in components()[family]
             for argument in component.arguments if argument.name == name and argument.meaning]
-    return _markdown(next(filter(None, [behind.get(name), *said, above.get(name)]), ''))
+    return next(filter(None, [behind.get(name), *said, above.get(name)]), '')
 
 
 @cache
@@ -181,32 +182,32 @@ def _loader() -> Component:
     return describe('DataLoader', engine.Registry('loader'), DataLoader)
 
 
-def keys() -> str:
+def keys(language: str = ENGLISH) -> str:
     """A table for each section of the configs, with every key that a shipped config has."""
     tops = dict.fromkeys(key.pattern.partition('.')[0] for key in config_keys())
     parts = []
     for top in tops:
-        rows = [_row(f'`{key.pattern}`', key.type, key.default, _meaning(key), key.example)
+        rows = [_row(f'`{key.pattern}`', key.type, key.default, _meaning(key, language), key.example, language)
                 for key in config_keys() if key.pattern.partition('.')[0] == top]
-        parts.append(f'### {top}\n\n{HEAD}' + '\n'.join(rows))
+        parts.append(f'### {top}\n\n{head("key", language)}' + '\n'.join(rows))
     return '\n\n'.join(parts)
 
 
-def _meaning(key: Key) -> str:
+def _meaning(key: Key, language: str) -> str:
     classes = [_link(component) for component in _types().get(key.pattern, {}).values()]
-    where = f' Takes: {", ".join(classes)}.' if classes else f' ({_link(key.owner)})' if key.owner else ''
-    return key.meaning + where
+    where = f' {TAKES[language]}: {", ".join(classes)}.' if classes else f' ({_link(key.owner)})' if key.owner else ''
+    return say(key.meaning, language) + where
 
 
-def other_classes() -> str:
+def other_classes(language: str = ENGLISH) -> str:
     """What the configs use of MMEngine and PyTorch: those arguments, and others that are worth knowing."""
     parts = []
     for component in _others().values():
-        parts.append(f'### {component.name}\n\n{component.summary}')
+        parts.append(f'### {component.name}\n\n{say(component.summary, language)}')
         if component.arguments:
-            parts.append(HEAD + '\n'.join(
-                _row(f'`{a.name}`', a.type, a.default, a.meaning,
-                     f'{a.name}={example(component.name, a.name, a.default)}') for a in component.arguments))
+            parts.append(head('key', language) + '\n'.join(
+                _row(f'`{a.name}`', a.type, a.default, say(a.meaning, language),
+                     f'{a.name}={example(component.name, a.name, a.default)}', language) for a in component.arguments))
     return '\n\n'.join(parts)
 
 
@@ -258,6 +259,14 @@ def _link(component: Component) -> str:
             if any(member.name == component.name for member in components().get(family, ())):
                 return f'[{component.name}](reference/{page}.md#{component.anchor})'
     return f'[{component.name}](#{component.anchor})'
+
+
+def sentences() -> list[str]:
+    """Everything that the config guide says of variables, keys and classes, in English."""
+    said = [*map(_variable_meaning, _variables()), *(key.meaning for key in config_keys())]
+    for component in _others().values():
+        said += [component.summary, *(argument.meaning for argument in component.arguments)]
+    return list(dict.fromkeys(filter(None, said)))
 
 
 def undocumented() -> list[str]:

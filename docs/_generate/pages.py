@@ -12,13 +12,14 @@ import numpy as np
 
 from docs._generate import commands, guide, messages, zoo
 from docs._generate.components import ROOT
+from docs._generate.language import ENGLISH, language_of
 from docs._generate.pictures import pictures
 
 DOCS = ROOT / 'docs'
 REFRESH = 'python -m docs._generate'
-FRAGMENTS: dict[str, Callable[[], str]] = {
+FRAGMENTS: dict[str, Callable[[str], str]] = {  # of a language
     'variables': guide.variables, 'keys': guide.keys, 'classes': guide.other_classes,
-    'messages': messages.table, 'zoo': zoo.table}
+    'messages': lambda _: messages.table(), 'zoo': lambda _: zoo.table()}
 # What stands between the two comments is made; the rest of the page is written by hand.
 REGION = re.compile(r'^(<!-- generated: (\w+) -->\n).*?^(<!-- /generated -->)$', re.MULTILINE | re.DOTALL)
 NOTE = f'<!-- Made from the code by `{REFRESH}`: change the code, not this page. -->\n\n'
@@ -32,12 +33,12 @@ def pages() -> Iterator[tuple[Path, str]]:
     for path in sorted(DOCS.glob('*.md')):
         text = path.read_text('utf-8')
         if REGION.search(text):
-            yield path, fill(text)
+            yield path, fill(text, language_of(path))
 
 
-def fill(text: str) -> str:
+def fill(text: str, language: str = ENGLISH) -> str:
     """A written page with its regions made anew."""
-    return REGION.sub(lambda found: f'{found[1]}\n{FRAGMENTS[found[2]]()}\n\n{found[3]}', text)
+    return REGION.sub(lambda found: f'{found[1]}\n{FRAGMENTS[found[2]](language)}\n\n{found[3]}', text)
 
 
 def stale() -> list[Path]:

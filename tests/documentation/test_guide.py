@@ -60,10 +60,15 @@ def test_site_is_built_strictly_and_fetches_nothing(tmp_path: Path) -> None:
     config.plugins.on_startup(command='build', dirty=False)
     build(config)  # a broken link, a missing anchor or a page without a place in the navigation would raise
     pages = {path.relative_to(tmp_path / 'site') for path in (tmp_path / 'site').rglob('*.html')}
-    sources = {path.relative_to(tiny.ROOT / 'docs').with_suffix('') for path in (tiny.ROOT / 'docs').rglob('*.md')}
-    assert {name / 'index.html' for name in sources - {Path('index')}} <= pages
-    start = (tmp_path / 'site/index.html').read_text('utf-8')
-    assert 'Make virtual video look as if a camera had filmed it' in start and 'href="training/"' in start
+    for path in sorted((tiny.ROOT / 'docs').rglob('*.md')):
+        name = path.relative_to(tiny.ROOT / 'docs').with_suffix('').as_posix()
+        place = f'ru/{name.removesuffix(".ru")}' if name.endswith('.ru') else name
+        assert Path(place.removesuffix('index'), 'index.html') in pages
+    english, russian, untranslated = ((tmp_path / 'site' / name / 'index.html').read_text('utf-8')
+                                      for name in ('', 'ru', 'ru/look'))
+    assert 'Make virtual video look as if a camera had filmed it' in english and 'href="training/"' in english
+    assert 'Виртуальное видео, которое выглядит как снятое камерой' in russian and 'href="training/"' in russian
+    assert 'Fit one' in untranslated and 'Быстрый старт' in untranslated
     for path in pages:
         text = (tmp_path / 'site' / path).read_text('utf-8')
         fetched = re.findall(r'<(?:script|img|iframe|link)[^>]*?(?:src|href)="(https?:[^"]+)"', text)
