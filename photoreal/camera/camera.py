@@ -1,134 +1,32 @@
 """What lens, sensor and codec do to a picture, applied last.
 
-Simple models, each of one number or two, and 0 leaves it out. They follow Carlson et al., "Modeling Camera Effects to
-Improve Visual Learning from Synthetic Data", ECCV Workshops 2018 (arXiv 1803.07721); the noise grows with brightness as
-in Foi et al., "Practical Poissonian-Gaussian Noise Modeling and Fitting for Single-Image Raw-Data", IEEE TIP 2008. All
-lengths are shares of the frame's height, so that one camera serves frames of any size.
+Simple models, each of one number or two. They follow Carlson et al., "Modeling Camera Effects to Improve Visual
+Learning from Synthetic Data", ECCV Workshops 2018 (arXiv 1803.07721); noise is a line in brightness as in Foi et al.,
+"Practical Poissonian-Gaussian Noise Modeling and Fitting for Single-Image Raw-Data", IEEE TIP 2008. All is OpenCV on
+8 bits, and on float32 where it has to be: a frame costs a fraction of what the smallest generator does.
 
-Legend: N batch, H height, W width.
+Legend: H height, W width.
 """
 
-import json
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Callable
 
+import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from photoreal.errors import ConfigError
-from photoreal.registry import suggest
+from photoreal.camera.motion import blur_along, shutter_motion
+from photoreal.camera.settings import CameraSettings
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-TILE = 512  # side of the noise, of which each frame gets another part
 SHARED = 0.75  # of the noise that the three channels have in common: demosaicking and codecs mix them
+SPARE = 256  # by how many pixels the noise is larger than frames, of which each gets another part
+COUNTS = 32  # of the stored noise to one standard deviation; 8 bits then reach to 4 of them
+GLOWING = 0.8  # brightness from which a place counts as a highlight, wholly so at 1
+STRIP = 32  # rows that are computed at a time
+_GLOWS = np.rint(255 * np.clip((np.arange(256) / 255 - GLOWING) / (1 - GLOWING), 0, 1)).astype(np.uint8)
+LEAST_BLUR = 0.1  # pixels; what is less is none
 
 
-@dataclass(frozen=True)
-class CameraSettings:
-    """How strong each effect is.
-
-    Attributes:
-        blur: Sigma of the lens's point spread, a share of the height.
-        bloom: Share of the light of highlights that is scattered around them.
-        aberration: How much larger the red picture is than the green one, and the blue one smaller.
-        vignette: Share of the light that is lacking in the corners.
-        noise: Standard deviation of the noise in the dark, for frames in [0, 1].
-        shot: Variance of the noise that is added for each unit of brightness.
-        grain: Sigma of the noise's grain, a share of the height.
-    """
-
-    blur: float = 0.0
-    bloom: float = 0.0
-    aberration: float = 0.0
-    vignette: float = 0.0
-    noise: float = 0.0
-    shot: float = 0.0
-    grain: float = 0.0
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and (value >= 0 or field.name ==
-                                                                                  'aberration')):
-                raise ConfigError(f'camera: {field.name}={value!r}: expected a number of 0 or more')
-        if self.vignette >= 1 or self.bloom >= 1:
-            raise ConfigError(f'camera: vignette={self.vignette}, bloom={self.bloom}: expected shares below 1')
-
-    def blend(self, strength: float) -> 'CameraSettings':
-        """A weaker camera, whose grain is as coarse.
-
-        Args:
-            strength: 0 (nothing) to 1 (the whole).
-
-        Raises:
-            ConfigError: The strength is out of range.
-        """
-        if not 0 <= strength <= 1:
-            raise ConfigError(f"the camera's strength is {strength}; expected 0 to 1")
-        if strength == 1:
-            return self
-        weaker = {field.name: strength * getattr(self, field.name) for field in fields(self) if field.name != 'grain'}
-        return replace(self, **weaker | {'shot': strength**2 * self.shot})  # a variance
-
-    def to_json(self) -> str:
-        """All settings as a JSON object."""
-        return json.dumps(asdict(self), indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> 'CameraSettings':
-        """The reverse of :meth:`to_json`; what is missing is 0.
-
-        Raises:
-            ValueError: It is no JSON.
-            TypeError: It is no object, or has other keys.
-            ConfigError: A value is out of range.
-        """
-        return cls(**json.loads(text))
-
-    def save(self, path: str | Path) -> None:
-        """Write a JSON file."""
-        Path(path).write_text(self.to_json() + '\n', encoding='utf-8')
-
-    @classmethod
-    def load(cls, path: str | Path) -> 'CameraSettings':
-        """Read a JSON file.
-
-        Raises:
-            ConfigError: There is no such file, or it is no camera.
-        """
-        try:
-            return cls.from_json(Path(path).read_text(encoding='utf-8'))
-        except FileNotFoundError as error:
-            raise ConfigError(f"camera '{path}' does not exist") from error
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"camera '{path}' cannot be read ({error}): expected a JSON object of "
-                              f'{", ".join(field.name for field in fields(cls))}') from error
-
-
-def parse_settings(texts: Sequence[str]) -> dict[str, float]:
-    """``['bloom=0.1']`` -> ``{'bloom': 0.1}``.
-
-    Raises:
-        ConfigError: One is not of that form, or names no setting.
-    """
-    names, found = [field.name for field in fields(CameraSettings)], {}
-    for text in texts:
-        name, _, value = text.partition('=')
-        if name not in names:
-            raise ConfigError(f"camera setting '{text}' is unknown{suggest(name, names)}")
-        try:
-            found[name] = float(value)
-        except ValueError as error:
-            raise ConfigError(f"camera setting '{text}': expected a number, such as {name}=0.1") from error
-    return found
-
-
-class Camera(nn.Module):
-    """Apply a camera's effects to frames, in the order in which light meets them: lens, sensor, noise.
+class Camera:
+    """Apply a camera's effects to frames, in the order in which light meets them: shutter, lens, sensor, tone curve.
 
     Args:
         settings: How strong each is.
@@ -136,104 +34,172 @@ class Camera(nn.Module):
     """
 
     def __init__(self, settings: CameraSettings, seed: int = 0) -> None:
-        super().__init__()
         self.settings, self.seed = settings, seed
-        rng = torch.Generator().manual_seed(seed)
-        white = torch.randn(4, 1, TILE, TILE, generator=rng)
-        self.register_buffer('white', white, persistent=False)  # one that the channels share, and three of their own
+        self._fields: dict[tuple[int, int], np.ndarray] = {}
+        self._gains: dict[tuple[tuple[int, int], float], np.ndarray] = {}
 
-    @torch.inference_mode()
-    def film(self, frame: np.ndarray, index: int, strength: float = 1.0) -> np.ndarray:
-        """One frame (H, W, 3) uint8 RGB, the ``index``-th of its video -> likewise; strength as in :meth:`forward`."""
-        x = torch.from_numpy(frame).permute(2, 0, 1).unsqueeze(0).float() / 255
-        x = self(x.contiguous(), torch.tensor([index]), strength)
-        return (x[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    def take(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Start a video: what is returned films its frames (H, W, 3) uint8 RGB one after the other."""
+        index, before = 0, None
 
-    def forward(self, frames: Tensor, indices: Tensor, strength: float = 1.0) -> Tensor:
-        """Frames as this camera would have filmed them.
+        def film(frame: np.ndarray) -> np.ndarray:
+            nonlocal index, before
+            filmed = self.film(frame, index, moving=None if before is None else (frame, before))
+            index += 1
+            before = frame if self.settings.shutter else None
+            return filmed
+
+        return film
+
+    def film(self, frame: np.ndarray, index: int, strength: float = 1.0,
+             moving: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+        """Film one frame.
 
         Args:
-            frames: (N, 3, H, W) RGB in [0, 1].
-            indices: (N,) each frame's number, which decides on its noise.
+            frame: (H, W, 3) uint8 RGB.
+            index: Its number, which decides on its noise.
             strength: Of all effects, 0 to 1.
+            moving: This moment and the one before it, (h, w, 3) uint8 each, by which motion is found: frames of this
+                video, or of the render that it was made of; None: the frame is not blurred by motion.
 
         Returns:
-            (N, 3, H, W), not clamped.
+            (H, W, 3) uint8 RGB.
         """
-        s, height = self.settings.blend(strength), frames.shape[-2]
-        x = frames
+        s, height = self.settings.blend(strength), frame.shape[0]
+        x = frame
+        if s.shutter and moving is not None:
+            x = blur_along(x, shutter_motion(*moving, s.shutter, x.shape[:2]))
         if s.aberration:
-            x = self._spread_colours(x, s.aberration)
-        if s.bloom:
-            x = self._bloom(x, s.bloom)
-        if s.blur:
-            x = gaussian(x, s.blur * height)
-        if s.vignette:
-            x = x * self._vignette(x, s.vignette)
+            x = _spread_colours(x, s.aberration)
+        glow = bloom_of(x, s.bloom)  # of light that is not blurred yet, a small matter beside its width
+        if s.blur * height >= LEAST_BLUR:
+            x = cv2.GaussianBlur(x, (0, 0), s.blur * height, borderType=cv2.BORDER_REPLICATE)
+        if glow is not None or s.vignette or s.noise or s.shot:
+            x = self._expose(x, s, glow, index)
+        if s.rolloff:
+            x = cv2.LUT(x, np.rint(255 * shoulder(np.arange(256) / 255, s.rolloff)).astype(np.uint8))
+        return frame.copy() if x is frame else x
+
+    def _expose(self, x: np.ndarray, s: CameraSettings, glow: np.ndarray | None, index: int) -> np.ndarray:
+        """Glow, vignette and noise of a frame (H, W, 3) uint8, strip by strip in float32, which stays in the cache."""
+        size = x.shape[:2]
+        gain = self._gain(size, s.vignette) if s.vignette else None
+        noise, sign = None, 1
         if s.noise or s.shot:
-            noise = torch.stack([self._noise(x.shape[-2:], int(i)) for i in indices]).to(x)
-            x = x + noise * (s.noise**2 + s.shot * x.clamp(0, 1)).sqrt()
+            rng = np.random.default_rng((self.seed, index))
+            top, left, coin = map(int, rng.integers(0, (SPARE, SPARE, 2)))
+            noise, sign = self._field(size)[top:top + size[0], left:left + size[1]], 1 - 2 * coin
+        out = np.empty_like(x)
+        for start in range(0, size[0], STRIP):
+            rows = slice(start, start + STRIP)
+            y = x[rows].astype(np.float32)
+            if glow is not None:  # as a second exposure on top: 1 - (1 - x) (1 - glow)
+                rest = cv2.addWeighted(y, -1, y, 0, 255)
+                y = cv2.add(y, cv2.multiply(rest, glow[rows], rest), y)
+            if gain is not None:
+                y = cv2.multiply(y, gain[rows], y)
+            grain = np.zeros_like(y) if noise is None else _noise(y, noise[rows], s, sign)
+            cv2.add(y, grain, out[rows], dtype=cv2.CV_8U)
+        return out
+
+    def _gain(self, size: tuple[int, int], vignette: float) -> np.ndarray:
+        """(H, W, 3) float32: the share of the light that arrives."""
+        if (size, vignette) not in self._gains:
+            gain = 1 - vignette * off_axis(size)
+            self._gains = {(size, vignette): np.repeat(gain[..., None], 3, axis=2).astype(np.float32)}
+        return self._gains[size, vignette]
+
+    def _field(self, size: tuple[int, int]) -> np.ndarray:
+        """(H + SPARE, W + SPARE, 3) int8: noise with its grain, of variance COUNTS^2."""
+        if size not in self._fields:
+            height, width = size
+            rng = np.random.default_rng(self.seed)
+            sigma, shape = self.settings.grain * height, (height + SPARE, width + SPARE)
+            layers = []
+            for _ in range(4):  # one that the channels share, and three of their own
+                layer = rng.standard_normal(shape, np.float32)
+                if sigma >= LEAST_BLUR:
+                    layer = cv2.GaussianBlur(layer, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+                layers.append(layer / layer.std())
+            field = np.stack([SHARED**0.5 * layers[0] + (1 - SHARED)**0.5 * own for own in layers[1:]], axis=2)
+            self._fields[size] = np.clip(np.rint(COUNTS * field), -127, 127).astype(np.int8)
+        return self._fields[size]
+
+
+def _noise(y: np.ndarray, field: np.ndarray, s: CameraSettings, sign: int) -> np.ndarray:
+    """(h, w, 3) float32, the noise at places this bright; both in levels of 255."""
+    scale = sign / COUNTS
+    if not s.shot:
+        return cv2.addWeighted(field, 255 * s.noise * scale, field, 0, 0, dtype=cv2.CV_32F)
+    deviation = cv2.addWeighted(y, 255 * s.shot, y, 0, (255 * s.noise)**2 + 1e-3)  # above 0 whatever the rounding
+    return cv2.multiply(field, cv2.sqrt(deviation, deviation), scale=scale, dtype=cv2.CV_32F)
+
+
+def _spread_colours(x: np.ndarray, aberration: float) -> np.ndarray:
+    """Red looked up nearer to the middle, so that it comes out larger, and blue farther from it."""
+    height, width = x.shape[:2]
+    x = x.copy()
+    for channel, sign in ((0, -1), (2, 1)):
+        shift = sign * aberration
+        matrix = np.array([[1 + shift, 0, -shift * (width - 1) / 2], [0, 1 + shift, -shift * (height - 1) / 2]])
+        moved = cv2.warpAffine(cv2.extractChannel(x, channel), matrix, (width, height),
+                               flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+        cv2.insertChannel(moved, x, channel)
+    return x
+
+
+def off_axis(size: tuple[int, int]) -> np.ndarray:
+    """(H, W) float32: the square of the distance from the middle, 1 in the corners; light falls off with it."""
+    height, width = size
+    y = np.linspace(-height, height, height, dtype=np.float32)[:, None]
+    x = np.linspace(-width, width, width, dtype=np.float32)
+    return (y**2 + x**2) / (height**2 + width**2)
+
+
+def shoulder(x: np.ndarray, rolloff: float) -> np.ndarray:
+    """The tone curve in [0, 1]: a line to ``1 - 2 rolloff``, then a parabola that ends level at ``1 - rolloff``."""
+    if not rolloff:
         return x
-
-    def _spread_colours(self, x: Tensor, aberration: float) -> Tensor:
-        red, green, blue = x.split(1, dim=1)
-        return torch.cat([self._scale(red, 1 - aberration), green,
-                          self._scale(blue, 1 + aberration)], dim=1)
-
-    @staticmethod
-    def _scale(channel: Tensor, factor: float) -> Tensor:
-        """(N, 1, H, W) looked up at positions that lie farther from the middle by the factor."""
-        theta = channel.new_tensor([[factor, 0, 0], [0, factor, 0]]).expand(len(channel), 2, 3)
-        grid = F.affine_grid(theta, list(channel.shape), align_corners=False)
-        return F.grid_sample(channel, grid, padding_mode='border', align_corners=False)
-
-    @staticmethod
-    def _bloom(x: Tensor, share: float) -> Tensor:
-        """Highlights scattered at an eighth of the size, where a wide blur costs little."""
-        height, width = x.shape[-2:]
-        luma = (x * x.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
-        light = F.avg_pool2d(x * ((luma - 0.8) / 0.2).clamp(0, 1), 8, ceil_mode=True, count_include_pad=False)
-        glow = (gaussian(light, height / 320) + gaussian(light, height / 90)) / 2
-        glow = F.interpolate(glow, (height, width), mode='bilinear', align_corners=False)
-        return 1 - (1 - x) * (1 - share * glow)
-
-    @staticmethod
-    def _vignette(x: Tensor, share: float) -> Tensor:
-        """(H, W): the share of the light that arrives; it falls with the square of the distance from the middle."""
-        height, width = x.shape[-2:]
-        y = torch.linspace(-height, height, height, device=x.device, dtype=x.dtype).view(-1, 1)
-        at = torch.linspace(-width, width, width, device=x.device, dtype=x.dtype)
-        return 1 - share * (y**2 + at**2) / (height**2 + width**2)
-
-    def _noise(self, size: tuple[int, int], index: int) -> Tensor:
-        """(3, H, W) of variance 1."""
-        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
-        height, width = size
-        rows, columns, flip = (int(torch.randint(TILE, (), generator=rng)) for _ in range(3))
-        reps = (-(-height // TILE) + 1, -(-width // TILE) + 1)
-        tile = self._grained(height).repeat(1, *reps)[:, rows:rows + height, columns:columns + width]
-        return tile.flip(-1) if flip % 2 else tile
-
-    def _grained(self, height: int) -> Tensor:
-        """The tile (3, TILE, TILE) with the grain of frames this high."""
-        key = height
-        if getattr(self, '_tile', (None,))[0] != key:
-            white = gaussian(self.white, self.settings.grain * height, mode='circular')
-            white = white / white.std()
-            tile = SHARED**0.5 * white[0] + (1 - SHARED)**0.5 * white[1:, 0]
-            self._tile = key, tile
-        return self._tile[1]
+    return x - np.maximum(x - (1 - 2 * rolloff), 0) ** 2 / (4 * rolloff)
 
 
-def gaussian(x: Tensor, sigma: float, mode: str = 'replicate') -> Tensor:
-    """(N, c, H, W) blurred; sigma in pixels."""
-    radius = math.ceil(3 * sigma)
-    if sigma < 0.1:
-        return x
-    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype) / sigma) ** 2)
-    taps = (kernel / kernel.sum()).tolist()
-    # Sums of shifted pictures: for three channels and few taps quicker than a convolution, on CPUs by ten times.
-    height, width = x.shape[-2:]
-    x = F.pad(x, (radius,) * 4, mode=mode)
-    x = sum(tap * x[..., i:i + width] for i, tap in enumerate(taps))
-    return sum(tap * x[..., i:i + height, :] for i, tap in enumerate(taps))
+def unshoulder(y: np.ndarray, rolloff: float) -> np.ndarray:
+    """The reverse of :func:`shoulder`; what is brighter than its white is white."""
+    if not rolloff:
+        return y
+    inside = np.clip((1 - rolloff - y) / rolloff, 0, None)
+    return np.where(y > 1 - 2 * rolloff, 1 - 2 * rolloff * np.sqrt(inside), y)
+
+
+def halve(x: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 at half the size."""
+    return cv2.resize(x, (max(1, x.shape[1] // 2), max(1, x.shape[0] // 2)), interpolation=cv2.INTER_AREA)
+
+
+def scatter(half: np.ndarray, height: int) -> np.ndarray:
+    """The light of highlights as it would be scattered, had they nothing else to do.
+
+    Args:
+        half: (H/2, W/2, 3) uint8, of :func:`halve`.
+        height: Of the frame.
+
+    Returns:
+        (h, w, 3) float32 in [0, 1], at about an eighth of the frame's size, where a wide blur costs little.
+    """
+    weight = cv2.LUT(cv2.cvtColor(half, cv2.COLOR_RGB2GRAY), _GLOWS)
+    light = cv2.multiply(half, cv2.merge([weight] * 3), scale=1 / 255)
+    small = max(1, half.shape[1] // 4), max(1, half.shape[0] // 4)
+    light = cv2.resize(light, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    near, far = (cv2.GaussianBlur(light, (0, 0), height / share, borderType=cv2.BORDER_REPLICATE)
+                 for share in (320, 90))
+    return (near + far) / 2
+
+
+def bloom_of(x: np.ndarray, bloom: float) -> np.ndarray | None:
+    """(H, W, 3) float32, what a bloom adds to a frame (H, W, 3) uint8; None where nothing would be seen."""
+    if not bloom:
+        return None
+    glow = bloom * scatter(halve(x), x.shape[0])
+    if glow.max() < 0.5 / 255:
+        return None
+    return cv2.resize(glow, x.shape[1::-1])

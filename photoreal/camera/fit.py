@@ -1,33 +1,30 @@
-"""How blurred, how noisy and how grainy footage is.
+"""Fit a camera to footage: each effect where it shows, with its error.
 
-Noise is measured in the flattest blocks of each brightness (Foi et al., "Practical Poissonian-Gaussian Noise Modeling
-and Fitting for Single-Image Raw-Data", IEEE TIP 2008), grain by how alike neighbours in them are, blur at the sharpest
-edges. Whoever picks the flattest blocks and the sharpest edges finds too little of both: so the same is done to noise
-and edges that are made with known values, and what comes out is looked up. What codecs do is part of all three.
-
-Legend: H height, W width, B blocks.
+Blur and shutter are in the edges, noise and grain in what differs between frames, vignette and bloom in what places
+gain and lose on their way, aberration between the channels, the roll-off in the histogram. Errors are those of a
+jackknife over parts of the footage and, for what a lens does, over parts of the frame as well: a scene that looks
+like a vignette does not do so on all four sides. An effect that is not known to half of itself is left out.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
-from math import erf, sqrt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
-from photoreal.camera.camera import CameraSettings
+from photoreal.camera import aberration, edges, highlights, noise, tracks
+from photoreal.camera.settings import CameraSettings
+from photoreal.camera.shots import SECTORS, Shot
 from photoreal.errors import DataError
 
-BLOCK = 8  # pixels a side
-FLATTEST = 0.1  # share of the blocks of a brightness that are taken to show nothing but noise
-BINS = np.linspace(0.04, 0.96, 13)  # of brightness; what is darker or brighter is clipped
-SHARPEST = 0.1  # share of the edges that are taken to be sharp in the scene
-REACH = 5  # pixels to both sides of an edge
-LEAST_EDGE = 0.15  # contrast
-GRAINS = np.array([0.0, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0])  # sigmas that are tried
-BLURS = np.array([0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0])
-PARTS = 10  # of the footage, each of which is left out once
+PARTS = 8  # of the footage, each of which is left out once
+LEVELS = (0.1, 0.5, 0.9)  # shadows, midtones and highlights
+SURE = 1.96  # standard errors to each side of a 95 % interval
+ALWAYS = ('blur', 'noise', 'grain')  # in all footage, more or less
+# Standard errors however much footage there is: what is left on footage of known cameras (tests/camera/test_fit.py).
+LEAST = {'shutter': 0.03, 'vignette': 0.008, 'bloom': 0.008, 'rolloff': 1.5 / 255}
+LEAST_SHARE = {'vignette': 0.03, 'bloom': 0.15}  # of the value: light and motion are only nearly as the model has them
+LEAST_PIXELS = {'blur': 0.06, 'grain': 0.1, 'aberration': 0.02}  # aberration: at the upper edge
+LEAST_NOISE = 0.06  # of the deviation
 
 
 @dataclass(frozen=True)
@@ -35,159 +32,139 @@ class CameraFit:
     """What was fitted.
 
     Attributes:
-        settings: The camera.
-        errors: Name of a setting -> its standard error, by the jackknife over parts of the footage.
-        frames: How many frames it was fitted to.
+        settings: The camera; what the footage does not tell is 0.
+        values: Name of a setting -> what was found, whether it is used or not.
+        errors: Name of a setting -> half of its 95 % interval; infinite where the footage does not tell. Of
+            ``noise``, of the deviation in midtones.
+        shots: To how many moments of footage it was fitted.
+        size: (height, width) of them.
+        noise: (brightness, deviation, half of its 95 % interval) each, where it was measured.
     """
 
     settings: CameraSettings
+    values: dict[str, float]
     errors: dict[str, float]
-    frames: int
+    shots: int
+    size: tuple[int, int]
+    noise: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def used(self, name: str) -> bool:
+        """Whether the footage tells a setting: to half of itself, or of what all footage has, from 0."""
+        return abs(self.values[name]) > self.errors[name] * (1 if name in ALWAYS else 2)
 
 
-def fit_camera(frames: Iterable[np.ndarray]) -> CameraFit:
+def fit_camera(shots: Iterable[Sequence[np.ndarray]]) -> CameraFit:
     """Fit a camera to footage.
 
     Args:
-        frames: (H, W, 3) uint8 RGB, of one size; some dozens, spread over the footage.
+        shots: Frames of one moment each, (H, W, 3) uint8 RGB, all of one size: a frame, the one after it, and one
+            some frames later. Some dozens, spread over the footage. Of single frames only what needs no motion is told.
 
     Raises:
-        DataError: There are fewer than two frames, or they are smaller than 32 pixels a side.
+        DataError: There are fewer than two shots, or frames are smaller than 32 pixels a side or differ in size.
     """
-    observations = [_observe(frame) for frame in frames]
-    if len(observations) < 2:
-        raise DataError(f'a camera is fitted to two frames or more; found {len(observations)}')
-    heights = {found.height for found in observations}
-    if len(heights) > 1:
-        raise DataError(f'a camera is fitted to frames of one size; found heights {sorted(heights)}')
-    whole = _solve(observations)
-    parts = min(PARTS, len(observations))
-    estimates = [_solve([o for i, o in enumerate(observations) if i % parts != part]) for part in range(parts)]
-    errors = {name: float(np.sqrt((parts - 1) / parts * np.sum((np.array([e[name] for e in estimates]) -
-                                                                np.mean([e[name] for e in estimates])) ** 2)))
-              for name in whole}
-    return CameraFit(CameraSettings(**whole), errors, len(observations))
+    seen, sizes = [], set()
+    for frames in shots:
+        shot = Shot(frames)
+        sizes.add(shot.size)
+        seen.append([module.observe(shot) for module in (edges, noise, highlights, tracks, aberration)])
+    if len(seen) < 2:
+        raise DataError(f'a camera is fitted to two moments of footage or more; found {len(seen)}')
+    if len(sizes) > 1:
+        raise DataError('a camera is fitted to frames of one size; found '
+                        + ', '.join(f'{width}x{height}' for height, width in sorted(sizes)))
+    [size] = sizes
+    height = size[0]
+    at_edges, blocks, histograms, tracked, channels = zip(*seen, strict=True)
+    found = _edges(at_edges, height) | _highlights(histograms)
+    found |= _tracks(tracked, found['rolloff'][0]) | _aberration(np.array(channels), height)
+    curve, noisy, points = _noise(blocks, height, 1 - 2 * found['rolloff'][0])
+    found |= noisy
+    values, errors = ({name: pair[i] for name, pair in found.items()} for i in (0, 1))
+    found_fit = CameraFit(CameraSettings(), values, errors, len(seen), size, points)
+    kept = {name: value if found_fit.used(name) else 0.0 for name, value in values.items()}
+    if kept['noise']:
+        black, gain = curve.line
+        kept['noise'], kept['shot'] = black**0.5, max(gain, -black)
+    else:
+        kept['grain'], errors['grain'] = 0.0, np.inf  # of no noise
+    return replace(found_fit, settings=CameraSettings(**kept))
 
 
-@dataclass(frozen=True)
-class _Observation:
-    height: int
-    level: np.ndarray  # (B,) brightness of each block
-    deviation: np.ndarray  # (B,) of what is left without a plane
-    neighbour: np.ndarray  # (B,) product of neighbours, over the variance
-    edges: np.ndarray  # width of each strong edge, a sigma in pixels
+def _parts(count: int) -> list[np.ndarray]:
+    """Which shots are left after each part was left out."""
+    everything = np.arange(count)
+    return [np.setdiff1d(everything, part) for part in np.array_split(everything, min(PARTS, count))]
 
 
-def _observe(frame: np.ndarray) -> _Observation:
-    height, width = frame.shape[:2]
-    if min(height, width) < 4 * BLOCK:
-        raise DataError(f'a frame of {width}x{height} pixels: a camera is fitted to 32 pixels a side or more')
-    luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float64) / 255
-    edges = np.concatenate([_edges_along_rows(luma), _edges_along_rows(luma.T)])
-    return _Observation(height, *_blocks(luma), edges)
+def _jackknife(estimates: Sequence[np.ndarray]) -> np.ndarray:
+    """Standard error by estimates without each part."""
+    estimates, count = np.array(estimates), len(estimates)
+    return np.sqrt((count - 1) / count * np.square(estimates - estimates.mean(0)).sum(0))
 
 
-def _blocks(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each block (B,): brightness, deviation, and how alike neighbours are."""
-    height, width = luma.shape
-    blocks = luma[:height // BLOCK * BLOCK, :width // BLOCK * BLOCK]
-    blocks = blocks.reshape(height // BLOCK, BLOCK, -1, BLOCK).transpose(0, 2, 1, 3).reshape(-1, BLOCK, BLOCK)
-    rest = _without_plane(blocks)
-    variance = np.square(rest).sum((1, 2)) / (BLOCK**2 - 3)
-    pairs = ((rest[:, :, 1:] * rest[:, :, :-1]).mean((1, 2)) + (rest[:, 1:] * rest[:, :-1]).mean((1, 2))) / 2
-    return blocks.mean((1, 2)), np.sqrt(variance), pairs / np.maximum(variance, 1e-12)
+def _bar(*errors: float) -> float:
+    """Half of the 95 % interval of independent errors."""
+    return float(SURE * np.sqrt(np.square(errors).sum()))
 
 
-def _without_plane(blocks: np.ndarray) -> np.ndarray:
-    """(B, 8, 8) less the plane that fits each best."""
-    at = np.arange(BLOCK) - (BLOCK - 1) / 2
-    norm = np.square(at).sum() * BLOCK
-    blocks = blocks - blocks.mean((1, 2), keepdims=True)
-    for axis in (at[:, None], at[None, :]):
-        blocks = blocks - (blocks * axis).sum((1, 2), keepdims=True) / norm * axis
-    return blocks
+def _edges(seen: Sequence[edges.Edges], height: int) -> dict[str, tuple[float, float]]:
+    whole = edges.solve(list(seen))
+    without = [edges.solve([seen[i] for i in left]) for left in _parts(len(seen))]
+    found = {}
+    for name, (value, error) in whole.items():
+        least, unit = (LEAST_PIXELS[name], height) if name == 'blur' else (LEAST[name], 1)
+        varies = _jackknife([one[name][0] for one in without])
+        found[name] = value / unit, _bar(varies, error, least) / unit
+    return found
 
 
-def _edges_along_rows(luma: np.ndarray) -> np.ndarray:
-    """Widths of edges: one that is blurred with sigma rises by contrast / (sigma * sqrt(2 pi)) at its steepest."""
-    step = np.diff(luma, axis=1)  # (H, W-1)
-    slope = np.abs(step)
-    around = [slice(REACH + k, slope.shape[1] - REACH + k) for k in range(-REACH, REACH + 1)]
-    steepest = np.max([slope[:, at] for at in around], axis=0)
-    rise = np.abs(np.sum([step[:, at] for at in around], axis=0))
-    travel = np.sum([slope[:, at] for at in around], axis=0)
-    here = slope[:, REACH:-REACH]
-    # It only rises or only falls, and does not lean: along a row a leaning edge is wider than it is.
-    leaning = np.abs(np.diff(luma, axis=0, append=luma[-1:]))[:, REACH:-REACH - 1]
-    found = (here == steepest) & (rise > LEAST_EDGE) & (rise > 0.95 * travel) & (leaning < 0.1 * here)
-    return (rise / np.maximum(here, 1e-9) / np.sqrt(2 * np.pi))[found]
+def _highlights(seen: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
+    histograms = np.array(seen)
+    value, error = highlights.solve(histograms)
+    varies = _jackknife([highlights.solve(histograms[left])[0] for left in _parts(len(seen))])
+    return {'rolloff': (value, _bar(error, varies, LEAST['rolloff']))}
 
 
-def _solve(observations: list[_Observation]) -> dict[str, float]:
-    height = observations[0].height
-    level, deviation, neighbour = (np.concatenate([getattr(o, name) for o in observations])
-                                   for name in ('level', 'deviation', 'neighbour'))
-    points, correlations = [], []
-    for low, high in zip(BINS[:-1], BINS[1:]):
-        own = np.flatnonzero((level >= low) & (level < high))
-        if len(own) < 100:
-            continue
-        flat = own[np.argsort(deviation[own])[:int(FLATTEST * len(own))]]
-        points.append((level[flat].mean(), np.median(deviation[flat]), len(own)))
-        correlations.append(np.median(neighbour[flat]))
-    noise, shot, grain = 0.0, 0.0, 0.0
-    if points:
-        at, flat_deviation, weight = np.array(points).T
-        grain, share = _grain(np.average(correlations, weights=weight))
-        shot, dark = _line(at, (flat_deviation / share) ** 2, np.sqrt(weight))
-        noise = float(np.sqrt(dark))
-    widths = np.concatenate([o.edges for o in observations])
-    blur = _blur(np.quantile(widths, SHARPEST)) if len(widths) >= 20 else 0.0
-    return {'blur': blur / height, 'noise': noise, 'shot': shot, 'grain': grain / height}
+def _tracks(seen: Sequence[tracks.Points | None], rolloff: float) -> dict[str, tuple[float, float]]:
+    names = ('vignette', 'bloom')
+    light = tracks.join(seen, rolloff)
+    if light is None:
+        return dict.fromkeys(names, (0.0, np.inf))
+    light = tracks.join(seen, rolloff, tracks.solve(light)[0][0])
+    value, error = tracks.solve(light)
+    start = tuple(value)
+    by_time = _jackknife([tracks.solve(light.where(np.isin(light.shot, left)), start)[0] for left in _parts(len(seen))])
+    by_place = _jackknife([tracks.solve(light.where(light.sector != s), start)[0] for s in range(SECTORS)])
+    return {name: (float(value[i]), _bar(error[i], by_time[i], by_place[i], LEAST[name], LEAST_SHARE[name] * value[i]))
+            for i, name in enumerate(names)}
 
 
-def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Slope and offset of the line that fits best, neither below 0."""
-    slope, offset = np.polyfit(x, y, 1, w=weight) if len(x) > 1 else (0.0, y[0])
-    if slope < 0:
-        return 0.0, float(np.average(y, weights=weight))
-    if offset < 0:
-        return float(np.average(y / x, weights=weight * x)), 0.0
-    return float(slope), float(offset)
+def _aberration(seen: np.ndarray, height: int) -> dict[str, tuple[float, float]]:
+    """Of (F, S, 2, 4, 5) sums."""
+    value, error = aberration.solve(seen.sum((0, 1)))
+    by_time = _jackknife([aberration.solve(seen[left].sum((0, 1)))[0] for left in _parts(len(seen))])
+    by_place = _jackknife([aberration.solve(np.delete(seen, s, axis=1).sum((0, 1)))[0] for s in range(SECTORS)])
+    return {'aberration': (value, _bar(error, by_time, by_place, LEAST_PIXELS['aberration'] / (height / 2)))}
 
 
-def _grain(alike: float) -> tuple[float, float]:
-    """The grain in pixels, and which share of the true deviation the flattest blocks have, by their correlation."""
-    correlations, shares = _known_grains()
-    return float(np.interp(alike, correlations, GRAINS)), float(np.interp(alike, correlations, shares))
+def _noise(seen: Sequence[noise.Blocks], height: int, brightest: float,
+           ) -> tuple[noise.Curve, dict[str, tuple[float, float]], list[tuple[float, float, float]]]:
+    """Noise by brightness; the deviation in midtones and the grain; and deviations where they were measured."""
+    curve = noise.solve(list(seen), brightest)
+    if not len(curve.level):
+        return curve, dict.fromkeys(('noise', 'grain'), (0.0, np.inf)), []
+    parts = [noise.solve([seen[i] for i in left], brightest) for left in _parts(len(seen))]
+    parts = [one for one in parts if len(one.level)]
+    middle = deviation_at(*curve.line)
+    found = {'noise': (middle, _bar(_jackknife([deviation_at(*one.line) for one in parts]), LEAST_NOISE * middle)),
+             'grain': (curve.grain / height,
+                       _bar(_jackknife([one.grain for one in parts]), LEAST_PIXELS['grain']) / height)}
+    varies = _jackknife([np.interp(curve.level, one.level, one.deviation) for one in parts])
+    errors = SURE * np.hypot(varies, LEAST_NOISE * curve.deviation)
+    return curve, found, list(zip(curve.level.tolist(), curve.deviation.tolist(), errors.tolist(), strict=True))
 
 
-def _blur(width: float) -> float:
-    """The blur in pixels, by the width of the sharpest edges."""
-    return float(np.interp(width, _known_blurs(), BLURS))
-
-
-@cache
-def _known_grains() -> tuple[np.ndarray, np.ndarray]:
-    """For each of GRAINS: correlation and deviation of the flattest blocks of noise of variance 1."""
-    white = np.random.default_rng(0).standard_normal((768, 768))
-    found = []
-    for sigma in GRAINS:
-        noise = white if sigma == 0 else cv2.GaussianBlur(white, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-        _, deviation, neighbour = _blocks(noise / noise.std())
-        flat = np.argsort(deviation)[:int(FLATTEST * len(deviation))]
-        found.append((np.median(neighbour[flat]), np.median(deviation[flat])))
-    correlations, shares = np.array(found).T
-    return np.maximum.accumulate(correlations), shares
-
-
-@cache
-def _known_blurs() -> np.ndarray:
-    """For each of BLURS: the width of the sharpest edges, at all places between two pixels."""
-    at, found = np.arange(40), []
-    for sigma in BLURS:
-        spread = sqrt(sigma**2 + 1 / 12)  # a pixel takes the mean of what falls on it
-        rows = [[0.5 + 0.25 * erf((x - 20 - place / 16) / (spread * sqrt(2))) for x in at] for place in range(16)]
-        widths = [_edges_along_rows(np.tile(row, (2, 1))) for row in np.array(rows)]
-        found.append(np.quantile(np.concatenate(widths), SHARPEST))
-    return np.maximum.accumulate(found)
+def deviation_at(black: float, gain: float, level: float = LEVELS[1]) -> float:
+    """Deviation of noise at a brightness, by its variance in black and what it gains to white."""
+    return max(0.0, black + gain * level)**0.5

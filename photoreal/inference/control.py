@@ -74,6 +74,7 @@ class Layers:
         doubt: (h, w) in [0, 1], where the structure guard doubts the prediction; None: it was not asked.
         labels: (H, W) uint8 each, the classes in this frame and in up to two before it, the newest first; empty: none.
         masks: (H, W) bool each, what is to stay the render's whatever its class, likewise.
+        before: (H, W, 3) uint8 RGB, the render before it in the scene, by which a camera blurs what moves; None: none.
     """
 
     frame: np.ndarray
@@ -83,6 +84,7 @@ class Layers:
     doubt: np.ndarray | None = None
     labels: Sequence[np.ndarray] = ()
     masks: Sequence[np.ndarray] = ()
+    before: np.ndarray | None = None
 
 
 def compose(layers: Layers, control: Control, camera: Camera | None = None) -> np.ndarray:
@@ -109,7 +111,8 @@ def compose(layers: Layers, control: Control, camera: Camera | None = None) -> n
         made = _fade(fit(layers.frame, size), made, control.strength)
     filmed = control.strength if control.camera_strength is None else control.camera_strength
     if camera is not None and filmed:
-        made = camera.film(made, layers.index, filmed)
+        made = camera.film(made, layers.index, filmed,
+                           None if layers.before is None else (layers.frame, layers.before))
     if control.keep and not layers.labels:
         raise DataError('classes are to be kept, and there are no labels of this video: give their maps, one a frame '
                         '(--modality segmentation=path), or masks (--keep-mask path)')

@@ -271,6 +271,7 @@ class _Watching:
 
     def __init__(self, always: bool) -> None:
         self._always, self._guard, self._index = always, StructureGuard(), -1
+        self._before: np.ndarray | None = None
 
     def layers(self, arriving: Arriving, given: _Given, guard: float) -> Layers:
         """The next, once it has arrived."""
@@ -278,7 +279,8 @@ class _Watching:
         if given.starts_scene or not (guard or self._always):
             self._guard.reset()
         doubt = self._guard.watch(fit(given.looked, pred.shape[:2]), pred) if guard or self._always else None
-        return Layers(given.frame, given.looked, pred, self._index, doubt, given.labels, given.masks)
+        before, self._before = None if given.starts_scene else self._before, given.frame
+        return Layers(given.frame, given.looked, pred, self._index, doubt, given.labels, given.masks, before)
 
 
 def _map(name: str, modality: Modality, window: np.ndarray, params: dict[str, Any], i: int) -> Tensor:

@@ -11,26 +11,31 @@ from photoreal.camera import CameraSettings
 from photoreal.datasets.sources import open_source
 from photoreal.datasets.writers import write_image
 from tests import tiny
-from tests.camera.test_fit import HEIGHT, filmed
+from tests.camera import scenes
+from tests.camera.scenes import HEIGHT
 from tests.demo.helpers import make_bundle
 
 
 @pytest.fixture
 def footage(tmp_path: Path) -> Path:
     folder = tmp_path / 'footage'
-    for i, frame in enumerate(filmed(CameraSettings(0.8 / HEIGHT, noise=0.02))):
+    [frames] = scenes.shots(CameraSettings(0.8 / HEIGHT, noise=0.02), 1, 3.0, frames=range(12))
+    for i, frame in enumerate(frames):
         write_image(folder / f'{i:03d}.png', frame)
     return folder
 
 
 def test_footage_gives_a_camera(footage: Path, tmp_path: Path) -> None:
-    ended = tiny.run('fit_camera', footage, '--out', tmp_path / 'a.json', '--set', 'vignette=0.1', 'shot=0')
+    ended = tiny.run('fit_camera', footage, '--out', tmp_path / 'a.json', '--set', 'vignette=0.1', 'shot=0',
+                     '--without', 'blur')
     assert ended.code == 0, ended.err
     camera = CameraSettings.load(tmp_path / 'a.json')
     assert camera.vignette == 0.1 and camera.shot == 0 and camera.noise == pytest.approx(0.02, abs=0.004)
-    assert f'fitted to 12 frames {HEIGHT} pixels high' in ended.out
+    assert camera.blur == 0
+    assert f'fitted to 8 moments of footage {HEIGHT} pixels high' in ended.out
     shown = 255 * camera.noise
-    assert re.search(rf'noise +{shown:.1f} / ', ended.out) and re.search(r'blur +0\.\d\d ± 0\.\d\d  pixels', ended.out)
+    assert re.search(rf'noise +\d\.\d ± \d\.\d +{shown:.1f} / ', ended.out), ended.out
+    assert re.search(r'blur +0\.\d\d ± 0\.\d\d +off  pixels', ended.out), ended.out
 
 
 def predict(bundle: Path, render: Path, out: Path, *arguments: str) -> np.ndarray:
@@ -62,6 +67,7 @@ def test_predictions_go_through_the_camera_last(tiny_data: Path, tmp_path: Path)
     ('fit_camera', ['{tmp}/nothing.mp4'], 'nothing.mp4'),
     ('fit_camera', ['{tmp}', '--frames', '1'], '--frames must be 2 or more'),
     ('fit_camera', ['{tmp}', '--set', 'vignete=1'], "camera setting 'vignete=1' is unknown; did you mean 'vignette'"),
+    ('fit_camera', ['{tmp}', '--without', 'vignete'], "no effect 'vignete'; did you mean 'vignette'"),
     ('fit_camera', ['{tmp}', '--set', 'bloom=x'], "camera setting 'bloom=x': expected a number"),
     ('infer', ['{tmp}/a.safetensors', '{tmp}', '--out', '{tmp}/o', '--camera', '{tmp}/b'], "b' does not exist"),
     ('export', ['a', '--to', 'onnx', '--out', 'a.onnx', '--camera', 'a.json'], '--look and --camera are for bundles')])
