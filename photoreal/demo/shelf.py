@@ -50,10 +50,12 @@ class Shelf:
     def get(self, index: int) -> Layers:
         """A frame that was added."""
         frame, pred = (decode_picture(self.picture(kind, index), False, None)[1] for kind in ('input', 'prediction'))
+        before = decode_picture(self.picture('input', index - 1), False, None)[1] if index else None
         doubt = self._map('doubt', index)
         labels = [self._read_map('classes', index - age) for age in range(self._reach[index])]
         return Layers(frame, frame if self._look is None else self._look.apply(frame), pred, index,
-                      self._read_map('doubt', index).astype(np.float32) / 255 if doubt.exists() else None, labels)
+                      self._read_map('doubt', index).astype(np.float32) / 255 if doubt.exists() else None, labels,
+                      before=before)
 
     def _map(self, kind: str, index: int) -> Path:
         return self._folder / kind / f'{index:05d}.png'

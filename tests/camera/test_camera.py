@@ -1,6 +1,7 @@
 """A camera's effects, each by itself."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from photoreal.camera import Camera, CameraSettings
 from photoreal.camera.settings import EFFECTS
 from photoreal.errors import ConfigError
+from photoreal.inference.control import Control, Layers, compose
 from tests.camera import scenes
 
 GREY = np.full((256, 320, 3), 128, np.uint8)
@@ -117,6 +119,22 @@ def test_what_moves_is_smeared_along_its_way_and_nowhere_else():
     steps = np.abs(np.diff(sharp, axis=0)).mean(1) > 20
     across, sharp_across = (np.abs(np.diff(frame, axis=0)).mean(1)[steps].mean() for frame in (second, sharp))
     assert across > 0.7 * sharp_across
+
+
+def test_a_video_is_smeared_by_the_motion_of_its_render():
+    rng = np.random.default_rng(0)
+    wide = rng.integers(30, 220, (12, 40, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+    frames = [np.ascontiguousarray(wide[:, start:start + 256]) for start in (40, 52)]
+    still = Layers(frames[1], frames[1], frames[1], 1)
+    camera = Camera(CameraSettings(shutter=0.5))
+    assert np.array_equal(compose(still, Control(), camera), frames[1])
+    moved = compose(replace(still, before=frames[0]), Control(), camera)
+    assert np.array_equal(moved, camera.film(frames[1], 1, moving=(frames[1], frames[0])))
+    assert np.abs(moved.astype(int) - frames[1]).mean() > 3
+    large = np.ascontiguousarray(frames[1].repeat(2, 0).repeat(2, 1))
+    larger = compose(replace(still, pred=large, before=frames[0]), Control(), camera)
+    small = larger.reshape(192, 2, 256, 2, 3).mean((1, 3))
+    assert np.abs(small - moved)[20:-20, 20:-20].mean() < 3, 'a prediction at twice the size is smeared twice as far'
 
 
 def test_a_cut_does_not_smear():
