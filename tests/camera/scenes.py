@@ -40,7 +40,7 @@ def shots(settings: CameraSettings, number: int = 16, fastest: float = 9.0, seed
         reach = np.abs(step) * (max(frames) + 1)
         start = rng.integers(reach, np.array(scene.shape[:2]) - reach - (HEIGHT * FINE, WIDTH * FINE))
         sharp = {i: _view(scene, start + i * step) for k in frames for i in (k - 1, k)}
-        found.append([camera.film(sharp[i], 10 * number_of_shot + i, sharp[i - 1]) for i in frames])
+        found.append([camera.film(sharp[i], 10 * number_of_shot + i, moving=(sharp[i], sharp[i - 1])) for i in frames])
     return found
 
 
