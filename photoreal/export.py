@@ -87,7 +87,8 @@ def export_onnx(model: TrainedModel, path: str | Path, size: tuple[int, int] | N
     path = _checked(path, ONNX_SUFFIX)
     for package in ('onnx', 'onnxscript'):
         if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"an ONNX file needs the package '{package}': pip install photoreal[onnx]")
+            raise ConfigError(f"an ONNX file needs the package '{package}': pip install '.[onnx]' in photoreal's "
+                              'folder')
     import onnx
     step, inputs, description = _prepare(model, size, half, metadata)
     state = description['state'].values()

@@ -25,7 +25,7 @@ def serve(args: argparse.Namespace) -> None:
         ConfigError: Gradio is not installed, or the port is taken.
     """
     if importlib.util.find_spec('gradio') is None:
-        raise ConfigError("the demo needs Gradio, which is not installed: pip install 'photoreal[demo]'")
+        raise ConfigError("the demo needs Gradio, which is not installed: pip install '.[demo]' in photoreal's folder")
     if not 0 <= args.port <= 65535:
         raise ConfigError(f'--port {args.port}: expected 0 (any that is free) to 65535')
     limits = Limits(args.megabytes, args.seconds, args.frames, args.side, args.jobs, args.waiting, args.keep_minutes)

@@ -104,7 +104,7 @@ def _check_file(path: Path) -> None:
         raise ConfigError(f"model='{path}': no such file; expected a network as ONNX, TorchScript or torch.export")
     if path.suffix.lower() == '.onnx' and importlib.util.find_spec('onnxruntime') is None:
         raise ConfigError(f"model='{path}': ONNX needs onnxruntime, which is not installed; "
-                          "run: pip install 'photoreal[onnx]'")
+                          "run: pip install '.[onnx]' in photoreal's folder")
 
 
 def _parse_size(size: int | Sequence[int] | None) -> tuple[int, int] | None:

@@ -131,7 +131,8 @@ class RayEngine(Engine):
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
         if importlib.util.find_spec('ray') is None:
-            raise ConfigError("--engine ray needs Ray, which is not installed; run: pip install 'photoreal[cluster]'")
+            raise ConfigError('--engine ray needs Ray, which is not installed; run: '
+                              "pip install '.[cluster]' in photoreal's folder")
         if workers is not None and workers < 1:
             raise ConfigError(f'workers={workers}; expected 1 or more')
         self._address = address

@@ -101,7 +101,7 @@ def test_ray_with_no_workers():
 
 def test_without_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
-    with pytest.raises(ConfigError, match=r"pip install 'photoreal\[cluster\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[cluster\]'"):
         RayEngine()
 
 
