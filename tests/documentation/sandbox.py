@@ -64,7 +64,10 @@ class Sandbox:
         self.folder, self.data = folder, data
         for name in ('sample', 'mine', 'drive'):
             shutil.copytree(data, folder / 'data' / name)
-        shutil.copytree(data / 'val/virtual', folder / 'data/drive/train/virtual')  # what recipes learn from
+        virtual = folder / 'data/mine/val/virtual'
+        (virtual / 'game').rename(virtual / 'street')  # so that game.mp4 can be added
+        for name in ('mine', 'drive'):
+            shutil.copytree(data / 'val/virtual/game', folder / 'data' / name / 'train/virtual/street')  # to learn from
         for config in (tiny.ROOT / 'configs').glob('*.py'):
             self._write_config(config)
         self.trained: dict[str, Path] = {}
