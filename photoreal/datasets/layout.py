@@ -180,10 +180,10 @@ def _video_folders(root: Path | LmdbPath, split: str, domain: str, faults: list[
     else:
         here = next(p for p in folder.parents if p.is_dir())
         what = f'no such folder ({here} holds {_some([p.name for p in visible(here)])})'
-    other = ('the ones to be predicted may be among them, for nobody has filmed what they should become, so there is '
-             'no answer to leak' if (split, domain) == ('train', 'virtual') else 'or choose other domains')
+    other = ('; the ones to be predicted may be among them: nobody has filmed what they should become, so there is '
+             'no answer to leak' if (split, domain) == ('train', 'virtual') else ', or choose other domains')
     faults.append(f"{folder}: found {what}; expected one folder a video, {domain}/<video>/frames/; "
-                  f"put the {domain} videos of '{split}' there, {other}")
+                  f"put the {domain} videos of '{split}' there{other}")
     return []
 
 

@@ -39,8 +39,8 @@ _LIKE = 0.05  # difference of two accuracies that means little
 VERDICTS = {
     'small': f'up to {SMALL:.0%}, what is learnt from real video holds for virtual video',
     'as in real': 'no wider than among the real videos, so different content explains it',
-    'some': f'above {SMALL:.0%} and wider than that',
-    'wide': f'the same from {WIDE:.0%} on: a look or a coarser modality closes it',
+    'some': f'above {SMALL:.0%}, and wider than among the real videos as far as is known',
+    'wide': f'{WIDE:.0%} or more, likewise: take a look that fits, or a coarser modality',
 }
 
 
