@@ -37,7 +37,7 @@ unpaired = dict(
         more_features=dict(type='SlicedFeatureLoss', backbone='efficientnet_lite0', weight=1.0),
         patches=dict(type='SlicedPatchLoss', weight=1.0),
         structure=dict(type='SelfSimilarityLoss', weight=0.3),
-        colour=dict(type='ColourTieLoss', weight=8.0),
+        colour=dict(type='ColourTieLoss', size=6, light=1.0, weight=8.0),
         unchanged=dict(type='UnchangedLoss', weight=40.0),
         temporal=dict(type='MaskedTemporalLoss', weight=3.0)),
     crop_size=crop_size,

@@ -27,7 +27,8 @@ from photoreal.structures import GeneratorOutput
 
 FAINT = 0.12  # strength of each band at the start, before it is bounded
 BRIGHT = (0.4, 0.65)  # brightness from which texture fades, and where none is left
-VIVID = (0.2, 0.4)  # likewise spread of the channels: paint is smooth, asphalt, bark and stone have little colour
+DAZZLING = (0.6, 0.85)  # likewise all change
+VIVID = (0.2, 0.4)  # spread of the channels, for texture: paint is smooth, asphalt, bark and stone have little colour
 MARGIN = 5  # places of the coarsest map that frames are padded by: less shows as a band along the edge
 TRUST = 50.0  # how fast trust falls with the squared difference of source frames in [0, 1], as published
 
@@ -52,7 +53,7 @@ class DetailUNet(Generator):
     """
 
     def __init__(self, in_channels: int, width: int = 32, fold: int = 2, blocks: tuple[int, int] = (2, 4),
-                 luma: float = 0.14, chroma: float = 0.03, skip: tuple[int, int] | None = None,
+                 luma: float = 0.07, chroma: float = 0.015, skip: tuple[int, int] | None = None,
                  motion: tuple[int, float] | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         _check_arguments(width, fold, blocks, skip)
@@ -94,8 +95,7 @@ class DetailUNet(Generator):
         noise, after = self.noise(state, flow, trust)
         detail, *strengths = self._see(padded).split(3, dim=1)
         texture = sum(strength * band for strength, band in zip(strengths, noise.to(padded.dtype).split(1, dim=1)))
-        texture = texture * self._shade(image)
-        pred = image + self.residual(detail + texture)
+        pred = image + self.residual(self._tame(detail, texture, image))
         # The state keeps the padding: so it needs none when it comes back.
         return pred[..., :condition.shape[-2], :condition.shape[-1]], {'image': image, **after}
 
@@ -122,13 +122,15 @@ class DetailUNet(Generator):
         return condition[:, first:first + 2] * unit
 
     @staticmethod
-    def _shade(image: Tensor) -> Tensor:
-        """(N, 1, H', W') in [0, 1]: 0 where a frame is bright or vivid. Skies, cars and pale paint in the sun are
-        smooth, and whatever lies on them is seen at once."""
+    def _tame(detail: Tensor, texture: Tensor, image: Tensor) -> Tensor:
+        """Detail and texture (N, 3, H', W') where a frame takes them, summed.
+
+        Skies, cars and pale paint in the sun are smooth, and whatever lies on them is seen at once: the ringing of an
+        edge against the sky as much as grain.
+        """
         luma = (image * image.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
         vivid = image.amax(1, keepdim=True) - image.amin(1, keepdim=True)
-        return ((BRIGHT[1] - luma) / (BRIGHT[1] - BRIGHT[0])).clamp(0, 1) * \
-            ((VIVID[1] - vivid) / (VIVID[1] - VIVID[0])).clamp(0, 1)
+        return detail * _fade(luma, DAZZLING) + texture * _fade(luma, BRIGHT) * _fade(vivid, VIVID)
 
     def _see(self, padded: Tensor) -> Tensor:
         """Detail, and strengths of the bands, (N, 3 + 3 * B, H', W') for a condition (N, C, H', W')."""
@@ -140,6 +142,11 @@ class DetailUNet(Generator):
         x = F.conv2d(self.fine(x), self.soften.to(x.dtype), padding=1, groups=x.shape[1])
         out = F.pixel_shuffle(self.conv_out(x), self.fold).to(padded.dtype)
         return out[..., margin:-margin, margin:-margin]
+
+
+def _fade(x: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """1 up to the first bound, 0 from the second one on."""
+    return ((bounds[1] - x) / (bounds[1] - bounds[0])).clamp(0, 1)
 
 
 def _check_arguments(width: int, fold: int, blocks: tuple[int, int], skip: tuple[int, int] | None) -> None:

@@ -51,6 +51,15 @@ def test_bright_and_vivid_places_stay_smooth(colour):
     assert change[..., :24].std() > 0.01 and change[..., 40:].abs().max() < 1e-6
 
 
+def test_what_dazzles_is_left_alone_whatever_the_weights():
+    net, condition = small(skip=(1, 4)), torch.full((1, 2, 5, 32, 64), 0.4)
+    condition[:, :, 1:4, :, 32:] = 0.9
+    randomize(net)
+    with torch.no_grad():
+        change = (net(condition).pred - condition[:, :, 1:4]).abs()
+    assert change[..., :24].mean() > 0.005 and change[..., 36:].max() < 1e-6
+
+
 def test_no_mesh_of_folded_pixels():
     net, condition = small(skip=(1, 4)), torch.full((1, 1, 5, 32, 32), 0.5)
     randomize(net)
