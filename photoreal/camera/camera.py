@@ -22,6 +22,7 @@ COUNTS = 32  # of the stored noise to one standard deviation; 8 bits then reach 
 GLOWING = 0.8  # brightness from which a place counts as a highlight, wholly so at 1
 STRIP = 32  # rows that are computed at a time
 _GLOWS = np.rint(255 * np.clip((np.arange(256) / 255 - GLOWING) / (1 - GLOWING), 0, 1)).astype(np.uint8)
+VEILS = (0.01, 0.04, 0.12)  # sigmas, shares of the height, of what glare scatters
 LEAST_BLUR = 0.1  # pixels; what is less is none
 
 
@@ -71,17 +72,20 @@ class Camera:
             x = blur_along(x, shutter_motion(*moving, s.shutter, x.shape[:2]))
         if s.aberration:
             x = _spread_colours(x, s.aberration)
+        veil = veil_of(x, s.glare)
         glow = bloom_of(x, s.bloom)  # of light that is not blurred yet, a small matter beside its width
         if s.blur * height >= LEAST_BLUR:
             x = cv2.GaussianBlur(x, (0, 0), s.blur * height, borderType=cv2.BORDER_REPLICATE)
-        if glow is not None or s.vignette or s.noise or s.shot:
-            x = self._expose(x, s, glow, index)
+        if veil is not None or glow is not None or s.vignette or s.noise or s.shot:
+            x = self._expose(x, s, veil, glow, index)
         if s.rolloff:
             x = cv2.LUT(x, np.rint(255 * shoulder(np.arange(256) / 255, s.rolloff)).astype(np.uint8))
         return frame.copy() if x is frame else x
 
-    def _expose(self, x: np.ndarray, s: CameraSettings, glow: np.ndarray | None, index: int) -> np.ndarray:
-        """Glow, vignette and noise of a frame (H, W, 3) uint8, strip by strip in float32, which stays in the cache."""
+    def _expose(self, x: np.ndarray, s: CameraSettings, veil: np.ndarray | None, glow: np.ndarray | None,
+                index: int) -> np.ndarray:
+        """Veil, glow, vignette and noise of a frame (H, W, 3) uint8, strip by strip in float32, which stays in the
+        cache."""
         size = x.shape[:2]
         gain = self._gain(size, s.vignette) if s.vignette else None
         noise, sign = None, 1
@@ -93,6 +97,9 @@ class Camera:
         for start in range(0, size[0], STRIP):
             rows = slice(start, start + STRIP)
             y = x[rows].astype(np.float32)
+            if veil is not None:  # light is about the square of the level
+                light = cv2.multiply(y, y, y, scale=1 - s.glare)
+                y = cv2.sqrt(cv2.add(light, veil[rows], light), light)
             if glow is not None:  # as a second exposure on top: 1 - (1 - x) (1 - glow)
                 rest = cv2.addWeighted(y, -1, y, 0, 255)
                 y = cv2.add(y, cv2.multiply(rest, glow[rows], rest), y)
@@ -203,3 +210,14 @@ def bloom_of(x: np.ndarray, bloom: float) -> np.ndarray | None:
     if glow.max() < 0.5 / 255:
         return None
     return cv2.resize(glow, x.shape[1::-1])
+
+
+def veil_of(x: np.ndarray, glare: float) -> np.ndarray | None:
+    """(H, W, 3) float32, the light that is scattered over a frame (H, W, 3) uint8, in squared levels; None: none."""
+    if not glare:
+        return None
+    height, width = x.shape[:2]
+    small = cv2.resize(x, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA).astype(np.float32)
+    light = cv2.multiply(small, small, small, scale=glare / len(VEILS))
+    light = sum(cv2.GaussianBlur(light, (0, 0), share * len(light), borderType=cv2.BORDER_REPLICATE) for share in VEILS)
+    return cv2.resize(light, (width, height))

@@ -10,8 +10,8 @@ from photoreal.errors import ConfigError
 from photoreal.registry import suggest
 
 # What can be switched off by name -> its settings, in the order in which light meets them.
-EFFECTS = {'motion': ('shutter',), 'aberration': ('aberration',), 'blur': ('blur',), 'bloom': ('bloom',),
-           'vignette': ('vignette',), 'noise': ('noise', 'shot', 'grain'), 'rolloff': ('rolloff',)}
+EFFECTS = {'motion': ('shutter',), 'aberration': ('aberration',), 'glare': ('glare',), 'blur': ('blur',),
+           'bloom': ('bloom',), 'vignette': ('vignette',), 'noise': ('noise', 'shot', 'grain'), 'rolloff': ('rolloff',)}
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class CameraSettings:
         grain: Sigma of the noise's grain, a share of the height.
         rolloff: By how much white falls short of 1; the shoulder begins at twice that below 1.
         shutter: How long the shutter is open, a share of the time between two frames.
+        glare: Share of all light that lens and air scatter widely: it softens contrast around what is bright. Set by
+            hand, since footage does not tell it from the scene.
     """
 
     blur: float = 0.0
@@ -41,14 +43,16 @@ class CameraSettings:
     grain: float = 0.0
     rolloff: float = 0.0
     shutter: float = 0.0
+    glare: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value, signed = getattr(self, field.name), field.name in ('aberration', 'shot')
             if not (isinstance(value, (int, float)) and math.isfinite(value) and (value >= 0 or signed)):
                 raise ConfigError(f'camera: {field.name}={value!r}: expected a number' + ' of 0 or more' * (not signed))
-        if self.vignette >= 1 or self.bloom >= 1:
-            raise ConfigError(f'camera: vignette={self.vignette}, bloom={self.bloom}: expected shares below 1')
+        if max(self.vignette, self.bloom, self.glare) >= 1:
+            raise ConfigError(f'camera: vignette={self.vignette}, bloom={self.bloom}, glare={self.glare}: expected shares '
+                              'below 1')
         if self.rolloff >= 0.5 or self.shutter > 1:
             raise ConfigError(f'camera: rolloff={self.rolloff}, shutter={self.shutter}: expected a roll-off below 0.5 '
                               'and a shutter of 1 at the most')

@@ -29,7 +29,7 @@ def test_all_switched_off_changes_nothing():
     assert np.array_equal(film(frame), frame)
 
 
-@pytest.mark.parametrize('settings', [dict(noise=0.01), dict(blur=0.01, vignette=0.3, bloom=0.2), dict(rolloff=0.1),
+@pytest.mark.parametrize('settings', [dict(noise=0.01), dict(blur=0.01, vignette=0.3, bloom=0.2, glare=0.2), dict(rolloff=0.1),
                                       dict(aberration=0.01)])
 def test_the_frame_itself_is_left_alone(settings):
     frame = picture()
@@ -51,6 +51,17 @@ def test_noise_depends_on_brightness_as_told(shot):
     for level in (64, 128, 200):
         found = (film(np.full((256, 320, 3), level, np.uint8), noise=0.02, shot=shot) - level).std() / 255
         assert found == pytest.approx((0.02**2 + shot * level / 255)**0.5, rel=0.05)
+
+
+def test_glare_scatters_light_and_keeps_its_sum():
+    frame = np.full((256, 320, 3), 60, np.uint8)
+    assert np.abs(film(frame, glare=0.3) - 60).max() <= 1  # of even light as much comes as goes
+    frame[96:160, 128:192] = 250
+    veiled = film(frame, glare=0.3)
+    assert veiled[128, 160, 0] < 247 and veiled[128, 200, 0] > 75  # within, and beside it
+    assert veiled[128, 200, 0] > veiled[128, 240, 0] > veiled[128, 310, 0] - 1
+    light = np.square(veiled).mean() / np.square(frame.astype(float)).mean()
+    assert light == pytest.approx(1, abs=0.03)
 
 
 def test_grain_makes_neighbours_alike():

@@ -76,3 +76,11 @@ def test_wrong_use(tool: str, arguments: list[str], message: str, tiny_data: Pat
     write_image(tmp_path / '000.png', np.zeros((32, 32, 3), np.uint8))
     ended = tiny.run(tool, *(argument.format(tmp=tmp_path) for argument in arguments))
     assert ended.code in (1, 2) and message in ended.err
+
+
+def test_a_camera_by_hand_needs_no_footage(tmp_path: Path) -> None:
+    ended = tiny.run('fit_camera', '--set', 'glare=0.1', 'noise=0.005', '--out', tmp_path / 'a.json')
+    assert ended.code == 0, ended.err
+    assert CameraSettings.load(tmp_path / 'a.json') == CameraSettings(noise=0.005, glare=0.1)
+    ended = tiny.run('fit_camera', '--out', tmp_path / 'b.json')
+    assert ended.code == 2 and 'give footage, or settings by hand with --set' in ended.err
