@@ -24,10 +24,10 @@ test: $(VENV)/.tests  ## Run the tests (PYTEST_ARGS="-m ''" adds the slow ones)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q --numprocesses auto --maxprocesses 8 --durations 10 $(PYTEST_ARGS)
 
 demo: sample  ## Make a rendered street look filmed: pictures, videos and a table in work_dirs/demo (again: goes on)
-	$(PY) tools/fit_look.py data/sample --out $(DEMO)/look.cube
-	# The sample's clip is soft and without noise, as it was compressed: these two are set to what a camera does.
-	@$(PY) tools/fit_camera.py data/sample/train/real/*/frames --out $(DEMO)/camera.json \
-		--set blur=0.0015 noise=0.005 shot=0 vignette=0.1 bloom=0.08
+	# The sample's clip is dim, soft and clean, as it was compressed: look and camera are set to what a camera does.
+	$(PY) tools/fit_look.py --develop exposure=0.45 contrast=0.2 saturation=0.82 --out $(DEMO)/look.cube
+	$(PY) tools/fit_camera.py --out $(DEMO)/camera.json --set blur=0.0014 glare=0.08 vignette=0.08 aberration=0.0004 \
+		noise=0.007 shot=-0.00004 grain=0.0014
 	$(PY) tools/train.py configs/photoreal_any.py --work-dir $(DEMO) --resume --amp auto --cfg-options \
 		data_root=data/sample look=$(DEMO)/look.cube max_iters=400
 	$(PY) tools/test.py $(DEMO)/photoreal_any.py --checkpoint $(DEMO)/latest.pth --out $(DEMO)/test

@@ -51,8 +51,8 @@ class CameraSettings:
             if not (isinstance(value, (int, float)) and math.isfinite(value) and (value >= 0 or signed)):
                 raise ConfigError(f'camera: {field.name}={value!r}: expected a number' + ' of 0 or more' * (not signed))
         if max(self.vignette, self.bloom, self.glare) >= 1:
-            raise ConfigError(f'camera: vignette={self.vignette}, bloom={self.bloom}, glare={self.glare}: expected shares '
-                              'below 1')
+            raise ConfigError(f'camera: vignette={self.vignette}, bloom={self.bloom}, glare={self.glare}: expected '
+                              'shares below 1')
         if self.rolloff >= 0.5 or self.shutter > 1:
             raise ConfigError(f'camera: rolloff={self.rolloff}, shutter={self.shutter}: expected a roll-off below 0.5 '
                               'and a shutter of 1 at the most')

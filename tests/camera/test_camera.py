@@ -29,8 +29,8 @@ def test_all_switched_off_changes_nothing():
     assert np.array_equal(film(frame), frame)
 
 
-@pytest.mark.parametrize('settings', [dict(noise=0.01), dict(blur=0.01, vignette=0.3, bloom=0.2, glare=0.2), dict(rolloff=0.1),
-                                      dict(aberration=0.01)])
+@pytest.mark.parametrize('settings', [dict(noise=0.01), dict(blur=0.01, vignette=0.3, bloom=0.2, glare=0.2),
+                                      dict(rolloff=0.1), dict(aberration=0.01)])
 def test_the_frame_itself_is_left_alone(settings):
     frame = picture()
     kept = frame.copy()
