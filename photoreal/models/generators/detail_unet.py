@@ -44,6 +44,8 @@ class DetailUNet(Generator):
         blocks: Residual blocks at the folded size and at half of it.
         luma: Greatest change of brightness, see :class:`~photoreal.models.residual.BoundedResidual`.
         chroma: Greatest change of colour differences.
+        share: Part of the change that is made outside of training. What is learnt by distribution overshoots: with half
+            of it edges stay, and predictions come nearer to footage than with all.
         skip: (first, last + 1) channels of the condition, the frame that detail is added to; None: grey.
         motion: Where backward flow lies in the condition, its first channel, and how many pixels a value of 1 is; None:
             nothing moves.
@@ -53,11 +55,11 @@ class DetailUNet(Generator):
     """
 
     def __init__(self, in_channels: int, width: int = 32, fold: int = 2, blocks: tuple[int, int] = (2, 4),
-                 luma: float = 0.07, chroma: float = 0.015, skip: tuple[int, int] | None = None,
+                 luma: float = 0.07, chroma: float = 0.015, share: float = 0.5, skip: tuple[int, int] | None = None,
                  motion: tuple[int, float] | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        _check_arguments(width, fold, blocks, skip)
-        self.fold, self.skip, self.motion = fold, skip, motion
+        _check_arguments(width, fold, blocks, share, skip)
+        self.fold, self.share, self.skip, self.motion = fold, share, skip, motion
         self.noise = MovingNoise()
         bands = self.noise.channels
         self.encode = nn.Sequential(conv3x3(fold**2 * in_channels, width), nn.ReLU(inplace=True))
@@ -95,7 +97,8 @@ class DetailUNet(Generator):
         noise, after = self.noise(state, flow, trust)
         detail, *strengths = self._see(padded).split(3, dim=1)
         texture = sum(strength * band for strength, band in zip(strengths, noise.to(padded.dtype).split(1, dim=1)))
-        pred = image + self.residual(self._tame(detail, texture, image))
+        change = self.residual(self._tame(detail, texture, image))
+        pred = image + (change if self.training else self.share * change)
         # The state keeps the padding: so it needs none when it comes back.
         return pred[..., :condition.shape[-2], :condition.shape[-1]], {'image': image, **after}
 
@@ -149,7 +152,8 @@ def _fade(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     return ((bounds[1] - x) / (bounds[1] - bounds[0])).clamp(0, 1)
 
 
-def _check_arguments(width: int, fold: int, blocks: tuple[int, int], skip: tuple[int, int] | None) -> None:
+def _check_arguments(width: int, fold: int, blocks: tuple[int, int], share: float,
+                     skip: tuple[int, int] | None) -> None:
     faults = []
     if width < 1:
         faults.append(f'width={width}: expected 1 or more')
@@ -157,6 +161,8 @@ def _check_arguments(width: int, fold: int, blocks: tuple[int, int], skip: tuple
         faults.append(f'fold={fold}: expected 1, 2 or 4')
     if len(blocks) != 2 or min(blocks) < 0:
         faults.append(f'blocks={tuple(blocks)}: expected two counts, at the folded size and at half of it')
+    if not 0 <= share <= 1:
+        faults.append(f'share={share}: expected 0 to 1')
     if skip is not None and skip[1] - skip[0] != 3:
         faults.append(f'skip={tuple(skip)} takes {skip[1] - skip[0]} channels of the condition, expected 3')
     if faults:

@@ -51,6 +51,15 @@ def test_bright_and_vivid_places_stay_smooth(colour):
     assert change[..., :24].std() > 0.01 and change[..., 40:].abs().max() < 1e-6
 
 
+def test_a_share_of_the_change_is_made_outside_of_training():
+    net, condition = small(skip=(1, 4), share=0.25), moving_clip(1, 2, 5, 24, 32)
+    randomize(net)
+    with torch.no_grad():
+        whole, part = (net.train(mode)(condition).pred - condition[:, :, 1:4] for mode in (True, False))
+    assert whole.abs().max() > 0.01
+    torch.testing.assert_close(part, 0.25 * whole, atol=1e-6, rtol=1e-4)
+
+
 def test_what_dazzles_is_left_alone_whatever_the_weights():
     net, condition = small(skip=(1, 4)), torch.full((1, 2, 5, 32, 64), 0.4)
     condition[:, :, 1:4, :, 32:] = 0.9
@@ -98,7 +107,8 @@ def test_motion_follows_from_the_modalities():
 
 @pytest.mark.parametrize('kwargs, message', [
     (dict(width=0), 'width=0: expected 1 or more'), (dict(fold=3), 'fold=3'),
-    (dict(blocks=(1,)), 'expected two counts'), (dict(skip=(0, 4)), 'takes 4')])
+    (dict(blocks=(1,)), 'expected two counts'),
+    (dict(share=1.5), 'share=1.5: expected 0 to 1'), (dict(skip=(0, 4)), 'takes 4')])
 def test_wrong_arguments(kwargs, message):
     with pytest.raises(ConfigError, match=f'DetailUNet: .*{message}'):
         small(**kwargs)
