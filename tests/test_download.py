@@ -1,18 +1,18 @@
 """A download that broke goes on, and only what has the right checksum gets its name."""
 
 import hashlib
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from photoreal.download import check_sum, download
 from photoreal.errors import ConfigError, StorageError
 from tests.prepare.server import Server, serve
 
-BODY = os.urandom(5000)
+BODY = np.random.default_rng(0).bytes(5000)  # the same in all workers of a test run, as they are parameters
 SUM = hashlib.sha256(BODY).hexdigest()
 
 
@@ -62,7 +62,7 @@ def test_it_begins_again_where_the_server_cannot_go_on(server: Server, tmp_path:
 
 def test_it_begins_again_where_the_file_has_changed(server: Server, tmp_path: Path) -> None:
     break_off(server, tmp_path / 'a', None)
-    server.body, server.tag = os.urandom(5000), '"2"'
+    server.body, server.tag = np.random.default_rng(1).bytes(5000), '"2"'
     download(f'{server.address}/a', tmp_path / 'a')
     assert (tmp_path / 'a').read_bytes() == server.body
 
@@ -75,7 +75,7 @@ def test_it_begins_again_where_nobody_says_which_file_it_is(server: Server, tmp_
 
 
 def test_parts_of_two_files_are_told_by_the_sum(server: Server, tmp_path: Path) -> None:
-    server.tag, server.body = None, os.urandom(5000)
+    server.tag, server.body = None, np.random.default_rng(1).bytes(5000)
     break_off(server, tmp_path / 'a')
     server.body = BODY
     assert download(f'{server.address}/a', tmp_path / 'a', SUM) == SUM
