@@ -208,7 +208,7 @@ def test_files_that_are_something_else(tmp_path):
 
 def test_without_the_packages(tmp_path, monkeypatch):
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
-    with pytest.raises(ConfigError, match=r"needs the package 'onnx': pip install photoreal\[onnx\]"):
+    with pytest.raises(ConfigError, match=r"needs the package 'onnx': pip install '\.\[onnx\]'"):
         export_onnx(make_model('frnet'), tmp_path / 'm.onnx')
 
 

@@ -179,7 +179,7 @@ def test_wrong_arguments_of_depth():
 def test_without_onnxruntime(tmp_path, monkeypatch):
     (tmp_path / 'm.onnx').write_bytes(b'')
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    with pytest.raises(ConfigError, match=r"pip install 'photoreal\[onnx\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[onnx\]'"):
         MonoDepth(str(tmp_path / 'm.onnx'))
 
 

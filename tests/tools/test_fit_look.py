@@ -37,7 +37,7 @@ def test_a_data_root_gives_a_look_a_table_and_a_picture(data, tmp_path):
     assert picture.shape == (3 * 336, 3 * 448, 3)
     ended = tiny.run('check_data', data, '--look', tmp_path / 'look.cube')
     row = next(line.split() for line in ended.out.splitlines() if line.startswith('frames '))
-    assert 'without the look' in ended.out and len(row) == 4
+    assert 'without the look' in ended.out and len(row) == 5
 
 
 def test_paths_and_half_the_strength_do_too(data, tmp_path):
