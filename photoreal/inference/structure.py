@@ -17,8 +17,8 @@ _LEAST_CELL = 2  # pixels
 # place may be off, whatever is usual; and how many times more than nine in ten places.
 _ALLOWED = np.array([4.0, 7.0, 1.5, 0.4], np.float32)[:, None, None]
 _TIMES_USUAL = np.array([2.5, 3.0, 2.0, 2.0], np.float32)[:, None, None]
-_SURE = 2.1  # times what is allowed: there is a fault; around it more than 1 is taken for a part of it
-_HELD = 0.6  # what is taken for a fault already stays one down to this
+_SURE = 2.2  # times what is allowed: there is a fault; around it more than 1 is taken for a part of it
+_HELD = 0.5  # what is taken for a fault already stays one down to this
 _RELEASE = 1 / 3  # of the doubt that goes with each frame after the fault
 _ADAPT = 0.2  # of the way to what is usual in a frame, each frame
 _REACH = 9  # cells around them, across, to which a fault can reach
