@@ -23,6 +23,9 @@ _ORIENTATION = 0x0112  # a tag of EXIF and TIFF
 _TAGGED = {b'\xff\xd8': b'Exif', b'\x89PNG': b'eXIf', b'RIFF': b'EXIF'}
 _PNG_HEADER = struct.Struct('>8sI4sIIBBBBBI')  # signature, length, IHDR, width, height, depth, colours..., CRC
 _PNG_WHOLE_CHANNELS = (0, 2, 6)  # colour types: grey, RGB, RGBA
+# What PIL and OpenCV raise at damaged pictures: PIL's plugins let through whatever a field out of place leads to.
+DAMAGED = (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, OverflowError, struct.error,
+           Image.DecompressionBombError, cv2.error)
 _PARTIAL = 0.85  # of a PNG's rows; beyond it the whole is quicker, as OpenCV's decoder is a little faster than PIL's
 
 
@@ -35,7 +38,7 @@ def has_palette(path: Path | LmdbPath) -> bool:
     try:
         with path.open('rb') as file, Image.open(file) as image:
             return image.mode in ('P', '1')
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         raise _unreadable(path, _contents(path), error) from error
 
 
@@ -58,7 +61,7 @@ def probe_picture(path: Path | LmdbPath) -> tuple[int, int]:
             file.seek(max(0, length - _TAIL))
             if not _has_end(head, file.read()):
                 _check_complete(path, path.read_bytes())
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         raise _unreadable(path, _contents(path), error) from error
     return size
 
@@ -82,7 +85,7 @@ def notes_of_bytes(data: bytes, where: str | Path | LmdbPath) -> list[str]:
             if image.has_transparency_data:
                 notes.append('its transparency (alpha) is left out')
             return notes
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         raise _unreadable(where, data, error) from error
 
 
@@ -120,7 +123,7 @@ def decode_bytes(data: bytes, where: str | Path | LmdbPath, raw: bool,
         stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if stored is not None and stored.ndim == 3:
             stored = cv2.cvtColor(np.ascontiguousarray(stored[..., :3]), cv2.COLOR_BGR2RGB)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, cv2.error) as error:
+    except DAMAGED as error:
         raise _unreadable(where, data, error) from error
     if stored is None:
         raise _unreadable(where, data, None)
