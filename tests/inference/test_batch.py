@@ -107,7 +107,8 @@ def test_several_at_once_are_interrupted_together(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             enhance_jobs(enhancer, jobs, at_once=2, say=lambda text: None)
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['x.partial', 'y.partial']
-    assert all(5 < len(FolderSource(folder)) < 200 for folder in (tmp_path / 'out').iterdir())
+    counts = [len(list(folder.glob('*.png'))) for folder in (tmp_path / 'out').iterdir()]
+    assert 5 < max(counts) < 200  # on a busy machine the other thread may have hardly begun
 
 
 def test_maps_of_each_video(tmp_path):
