@@ -32,6 +32,24 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f'; known: {", ".join(known)}' if known else ''
 
 
+def parse_numbers(texts: Iterable[str], known: Iterable[str], what: str) -> dict[str, float]:
+    """``['bloom=0.1']`` -> ``{'bloom': 0.1}``; ``what`` is set, for messages.
+
+    Raises:
+        ConfigError: One is not of that form, or names none of the known.
+    """
+    known, found = list(known), {}
+    for text in texts:
+        name, _, value = text.partition('=')
+        if name not in known:
+            raise ConfigError(f"{what} setting '{text}' is unknown{suggest(name, known)}")
+        try:
+            found[name] = float(value)
+        except ValueError as error:
+            raise ConfigError(f"{what} setting '{text}': expected a number, such as {name}=0.5") from error
+    return found
+
+
 def load_plugins() -> None:
     """Import photoreal's own plugins and those that installed packages announce.
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from photoreal.errors import ConfigError
-from photoreal.registry import suggest
+from photoreal.registry import parse_numbers, suggest
 
 # What can be switched off by name -> its settings, in the order in which light meets them.
 EFFECTS = {'motion': ('shutter',), 'aberration': ('aberration',), 'glare': ('glare',), 'blur': ('blur',),
@@ -139,13 +139,4 @@ def parse_settings(texts: Sequence[str]) -> dict[str, float]:
     Raises:
         ConfigError: One is not of that form, or names no setting.
     """
-    names, found = [field.name for field in fields(CameraSettings)], {}
-    for text in texts:
-        name, _, value = text.partition('=')
-        if name not in names:
-            raise ConfigError(f"camera setting '{text}' is unknown{suggest(name, names)}")
-        try:
-            found[name] = float(value)
-        except ValueError as error:
-            raise ConfigError(f"camera setting '{text}': expected a number, such as {name}=0.1") from error
-    return found
+    return parse_numbers(texts, [field.name for field in fields(CameraSettings)], 'camera')

@@ -13,7 +13,7 @@ import numpy as np
 
 from photoreal.errors import ConfigError
 from photoreal.look.table import Look
-from photoreal.registry import suggest
+from photoreal.registry import parse_numbers
 
 KNEE = 0.6  # linear light from which highlights are held back, where there is too much
 STEEPEST = 4  # power with which they are at most
@@ -51,16 +51,7 @@ class Development:
         Raises:
             ConfigError: One is not of that form, names nothing that can be set, or is out of range.
         """
-        names, found = [field.name for field in fields(cls)], {}
-        for text in texts:
-            name, _, value = text.partition('=')
-            if name not in names:
-                raise ConfigError(f"look setting '{text}' is unknown{suggest(name, names)}")
-            try:
-                found[name] = float(value)
-            except ValueError as error:
-                raise ConfigError(f"look setting '{text}': expected a number, such as {name}=0.5") from error
-        return cls(**found)
+        return cls(**parse_numbers(texts, [field.name for field in fields(cls)], 'look'))
 
     def apply(self, rgb: np.ndarray) -> np.ndarray:
         """sRGB (n, 3) in [0, 1] -> the same."""
