@@ -9,6 +9,7 @@ import ast
 import copy
 import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +37,24 @@ Config._substitute_predefined_vars = staticmethod(_substitute_without_mark)
 Config._get_base_files = staticmethod(lambda filename: expand_home(_bases(filename)))
 
 
+_MARK = 'in_order_'  # before a number, so that sorting keeps the order
+
+
+def _numbered(value: Any, ordered: bool = False) -> Any:
+    """A config's value with the keys of all ``modalities`` numbered that sorting would bring into another order."""
+    if isinstance(value, dict):
+        ordered = ordered and list(value) != sorted(value)
+        return {f'{_MARK}{i:03d}_{key}' if ordered else key: _numbered(one, key == 'modalities')
+                for i, (key, one) in enumerate(value.items())}
+    return type(value)(map(_numbered, value)) if type(value) in (list, tuple) else value
+
+
 class TextOnceConfig(Config):
-    """A config whose text is laid out once as long as it does not change: that takes a third of a second, or seconds
-    for long lists, and MMEngine asks for it several times as a run starts.
+    """A config whose text keeps the order of modalities, and is laid out once as long as it does not change.
+
+    MMEngine sorts all keys, but channels lie in the order of the modalities: of a run's saved config another network
+    would be built. Laying out takes a third of a second, or seconds for long lists, and MMEngine asks for it several
+    times as a run starts.
 
     Args:
         cfg: What it is a copy of.
@@ -53,7 +69,8 @@ class TextOnceConfig(Config):
         """The config as a Python file."""
         content = repr(self.to_dict())
         if vars(self).get('_laid_out', ('', ''))[0] != content:
-            object.__setattr__(self, '_laid_out', (content, super().pretty_text))
+            text = Config(_numbered(self.to_dict())).pretty_text
+            object.__setattr__(self, '_laid_out', (content, re.sub(rf'\b{_MARK}\d{{3}}_', '', text)))
         return self._laid_out[1]
 
 

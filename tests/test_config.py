@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photoreal.config import apply_overrides, check_config, load_config, parse_override
+from photoreal.config import TextOnceConfig, apply_overrides, check_config, load_config, parse_override
 from photoreal.datasets.writers import write_json
 from photoreal.errors import ConfigError
 from photoreal.registry import LOSSES
@@ -267,3 +267,13 @@ def test_home_in_paths(tiny_config: Path, tmp_path: Path, monkeypatch: pytest.Mo
     moved = load_config(config, ['data_root=~/elsewhere'])
     assert [moved[f'{phase}_dataloader'].dataset.data_root for phase in ('train', 'val', 'test')] == [
         f'{tmp_path}/elsewhere'] * 3
+
+
+def test_text_keeps_the_order_of_modalities(tmp_path: Path) -> None:
+    """Channels lie in that order: in another one a checkpoint's weights would see other inputs."""
+    cfg = TextOnceConfig(load_config(tiny.ROOT / 'configs/photoreal_drive.py'))
+    (tmp_path / 'saved.py').write_text(cfg.pretty_text)
+    saved = load_config(tmp_path / 'saved.py')
+    for of in (cfg, saved):
+        assert list(of.model.modalities) == list(of.modalities) == ['smooth', 'motion', 'segmentation']
+    assert saved.to_dict() == cfg.to_dict()

@@ -45,7 +45,7 @@ class DetailUNet(Generator):
         luma: Greatest change of brightness, see :class:`~photoreal.models.residual.BoundedResidual`.
         chroma: Greatest change of colour differences.
         share: Part of the change that is made outside of training. What is learnt by distribution overshoots: with half
-            of it edges stay, and predictions come nearer to footage than with all.
+            of it edges and stillness are kept.
         skip: (first, last + 1) channels of the condition, the frame that detail is added to; None: grey.
         motion: Where backward flow lies in the condition, its first channel, and how many pixels a value of 1 is; None:
             nothing moves.
